@@ -1,19 +1,26 @@
 //! An emulator of AWS that enforces policies, and a stack that `infra/deploy` puts there.
 //!
 //! The template is the deployed one but for one thing: the bucket's policy demands TLS, which the emulator does not
-//! speak. It does not know `dynamodb:LeadingKeys` either: statements with that condition neither allow nor deny there, so
-//! what only they allow can't be tried. The programs are those that the test's own build made, without their symbols.
+//! speak. `emulator.py` adds the one condition of policies that it lacks. The zips are those of the folder that
+//! `VESTIBULE_ZIPS` names, as `infra/deploy build` leaves them in `target/lambda`; without it, the programs are those that
+//! the test's own build made, without their symbols.
+//!
+//! The functions reach the emulator over a wire, so that what they asked can be held against their policies.
 
 use crate::http::{Answer, request, send};
 use crate::process::{Child, free_port};
 use crate::tools::{FUNCTIONS, binaries, cloud_tools, workspace};
 use reqwest::{Method, RequestBuilder};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use vestibule_host::{Clients, Endpoint, REGION};
+use vestibule_permissions::{Asked, Judged, Policy, Wire};
 
 /// The emulator's keys of the account's owner.
 const OWNER: &str = "test";
@@ -26,8 +33,11 @@ const LOOK: Duration = Duration::from_secs(2);
 pub struct Cloud {
     _emulator: Child,
     url: String,
+    wire: Wire,
     path: std::ffi::OsString,
     folder: TempDir,
+    /// Names that AWS gave to what stacks have. A stack that was deleted is not made again under its name.
+    names: Mutex<BTreeMap<(String, String), String>>,
     pub clients: Clients,
 }
 
@@ -36,13 +46,13 @@ impl Cloud {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [sam, aws, cloud] = cloud_tools();
-        let (emulator, url) = emulator(&cloud, &folder).await;
+        let (emulator, url, wire) = emulator(&cloud, &folder).await;
         let endpoint = folder.path().join("endpoint.json");
         std::fs::write(&endpoint, format!(r#"{{"url":"{url}","accessKey":"{OWNER}","secretKey":"{OWNER}"}}"#)).unwrap();
         let clients = Clients::new(&Endpoint::read(&endpoint).unwrap());
         let others = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths([sam, aws].into_iter().chain(std::env::split_paths(&others))).unwrap();
-        let cloud = Self { _emulator: emulator, url, path, folder, clients };
+        let cloud = Self { _emulator: emulator, url, wire, path, folder, names: Mutex::default(), clients };
         cloud.copy_project();
         cloud.pack();
         cloud
@@ -60,6 +70,16 @@ impl Cloud {
     }
 
     fn pack(&self) {
+        if let Some(zips) = std::env::var_os("VESTIBULE_ZIPS") {
+            // Seen from the workspace, wherever the test was started.
+            let zips = workspace().join(zips);
+            let here = self.folder.path().join("target/lambda");
+            std::fs::create_dir_all(&here).unwrap();
+            for name in FUNCTIONS.map(|name| format!("{name}.zip")).iter().map(String::as_str).chain(["SHA256SUMS"]) {
+                std::fs::copy(zips.join(name), here.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            }
+            return;
+        }
         let programs = self.folder.path().join("programs");
         std::fs::create_dir(&programs).unwrap();
         for name in FUNCTIONS {
@@ -75,13 +95,28 @@ impl Cloud {
         if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
     }
 
-    fn run(&self, program: &Path, arguments: &[&str]) -> Output {
+    /// A command in the project's folder, with the keys of the account's owner.
+    pub fn command(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.folder.path()).env_clear().env("PATH", &self.path);
         command.env("HOME", self.folder.path()).env("AWS_ENDPOINT_URL", &self.url).env("AWS_REGION", REGION);
         command.env("AWS_DEFAULT_REGION", REGION).env("AWS_EC2_METADATA_DISABLED", "true").env("LC_ALL", "C.UTF-8");
         command.env("AWS_ACCESS_KEY_ID", OWNER).env("AWS_SECRET_ACCESS_KEY", OWNER);
-        command.output().unwrap()
+        command
+    }
+
+    fn run(&self, program: &Path, arguments: &[&str]) -> Output {
+        self.command(program, arguments).output().unwrap()
+    }
+
+    /// The emulator's address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The folder that has the project's files for deploying.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Runs `infra/deploy`, which must succeed, and returns what it prints.
@@ -111,14 +146,23 @@ impl Cloud {
         if said.is_empty() { Value::Null } else { serde_json::from_slice(said).unwrap() }
     }
 
-    /// Deploys a stack with these parameters beside the architecture.
+    /// Deploys a stack with these parameters beside the architecture, and without saved queries, which the emulator lacks.
     pub fn up(&self, stack: &str, parameters: &[&str]) -> String {
         let architecture = format!("Architecture={}", Self::architecture());
-        self.deploy(&[&["up", "--stack", stack, &architecture][..], parameters].concat())
+        self.deploy(&[&["up", "--stack", stack, &architecture, "Dashboard=false"][..], parameters].concat())
     }
 
     /// An output of a stack.
     pub fn output(&self, stack: &str, name: &str) -> String {
+        self.known(stack, name, || self.look_output_up(stack, name))
+    }
+
+    fn known(&self, stack: &str, name: &str, look_up: impl FnOnce() -> String) -> String {
+        let mut names = self.names.lock().unwrap();
+        names.entry((stack.to_owned(), name.to_owned())).or_insert_with(look_up).clone()
+    }
+
+    fn look_output_up(&self, stack: &str, name: &str) -> String {
         let query = format!("Stacks[0].Outputs[?OutputKey=='{name}'].OutputValue | [0]");
         let value = self.aws(&["cloudformation", "describe-stacks", "--stack-name", stack, "--query", &query]);
         value.as_str().unwrap_or_else(|| panic!("{stack} has no output {name}")).to_owned()
@@ -140,22 +184,54 @@ impl Cloud {
         send(request(Method::GET, link)).await
     }
 
-    /// Calls a stack's function as its schedule does.
-    pub fn tick(&self, stack: &str, logical_id: &str, at: &str) -> Value {
-        let (folder, query) = (self.folder.path(), "StackResourceDetail.PhysicalResourceId");
+    /// The name that a resource of a stack has in AWS.
+    pub fn name(&self, stack: &str, logical_id: &str) -> String {
+        self.known(stack, logical_id, || self.look_name_up(stack, logical_id))
+    }
+
+    fn look_name_up(&self, stack: &str, logical_id: &str) -> String {
+        let query = "StackResourceDetail.PhysicalResourceId";
         let of = ["cloudformation", "describe-stack-resource", "--stack-name", stack, "--logical-resource-id"];
-        let name = self.aws(&[&of[..], &[logical_id, "--query", query]].concat());
-        let event = serde_json::json!({
-            "version": "0", "id": "00000000-0000-4000-8000-000000000000", "detail-type": "Scheduled Event",
-            "source": "aws.events", "account": "000000000000", "time": at, "region": REGION, "resources": [],
-            "detail": {},
-        });
-        std::fs::write(folder.join("event.json"), event.to_string()).unwrap();
-        let call = ["lambda", "invoke", "--function-name", name.as_str().unwrap(), "--payload", "fileb://event.json"];
-        let called = self.aws(&[&call[..], &["answer.json"]].concat());
-        let answer = std::fs::read_to_string(folder.join("answer.json")).unwrap();
+        self.aws(&[&of[..], &[logical_id, "--query", query]].concat()).as_str().unwrap().to_owned()
+    }
+
+    /// Calls a stack's function, which must succeed.
+    pub fn invoke(&self, stack: &str, logical_id: &str, event: &Value) -> Value {
+        std::fs::write(self.folder.path().join("event.json"), event.to_string()).unwrap();
+        let name = self.name(stack, logical_id);
+        let call = ["lambda", "invoke", "--function-name", &name, "--payload", "fileb://event.json", "answer.json"];
+        let called = self.aws(&call);
+        let answer = std::fs::read_to_string(self.folder.path().join("answer.json")).unwrap();
         assert!(called["FunctionError"].is_null(), "{answer}");
         serde_json::from_str(&answer).unwrap()
+    }
+
+    /// Changes the environment of a stack's function, which no parameter of the template does.
+    pub fn set_environment(&self, stack: &str, logical_id: &str, changed: &[(&str, &str)]) {
+        let name = self.name(stack, logical_id);
+        let configuration = self.aws(&["lambda", "get-function-configuration", "--function-name", &name]);
+        let mut variables = configuration["Environment"]["Variables"].clone();
+        for (key, value) in changed {
+            variables[*key] = json!(value);
+        }
+        let file = self.folder.path().join("environment.json");
+        std::fs::write(&file, json!({"Variables": variables}).to_string()).unwrap();
+        let change = ["lambda", "update-function-configuration", "--function-name", &name, "--environment"];
+        self.aws(&[&change[..], &["file://environment.json"]].concat());
+    }
+
+    /// What a stack's functions asked of AWS so far, under the policies of their roles.
+    pub fn permissions(&self, stack: &str) -> BTreeMap<String, Judged> {
+        let asked = self.wire.asked();
+        let of = |(function, policy): (String, Policy)| {
+            let name = self.name(stack, &logical_id(&function));
+            let about = self.aws(&["lambda", "get-function-configuration", "--function-name", &name]);
+            let key = access_key(about["FunctionArn"].as_str().unwrap(), about["Role"].as_str().unwrap());
+            let calls: Vec<&Asked> = asked.iter().filter(|(by, _)| *by == key).map(|(_, call)| call).collect();
+            assert!(!calls.is_empty(), "{function}: no call under {key}");
+            (function, Judged::of(&policy, calls))
+        };
+        Policy::of_functions().into_iter().map(of).collect()
     }
 
     /// Waits until `found` has something.
@@ -171,18 +247,32 @@ impl Cloud {
     }
 }
 
-async fn emulator(tools: &Path, folder: &TempDir) -> (Child, String) {
+/// The template's name of a function: `EspStatus` of `esp-status`.
+pub fn logical_id(function: &str) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    function.split('-').map(capital).collect()
+}
+
+/// The access key that the emulator gives a function that runs under a role.
+fn access_key(function: &str, role: &str) -> String {
+    let digest = Sha256::digest(format!("{function}:{role}"));
+    digest[..8].iter().fold("ASIA".to_owned(), |key, byte| format!("{key}{byte:02X}"))
+}
+
+async fn emulator(tools: &Path, folder: &TempDir) -> (Child, String, Wire) {
     for _ in 0..TRIES {
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
-        let mut command = Command::new(tools.join("ministack"));
+        let wire = Wire::before(&url);
+        let mut command = Command::new(tools.join("python"));
+        command.arg(workspace().join("tests/e2e/src/emulator.py"));
         command.current_dir(folder.path()).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", folder.path()).env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
         // The functions' programs too are unpacked into the folder. They end when the emulator no longer answers.
-        command.env("AUTH", "true").env("AWS_ENDPOINT_URL", &url).env("TMPDIR", folder.path());
+        command.env("AUTH", "true").env("AWS_ENDPOINT_URL", &wire.url).env("TMPDIR", folder.path());
         let mut child = Child::start(&mut command, &folder.path().join("emulator.log"));
         if child.listens(port).await {
-            return (child, url);
+            return (child, url, wire);
         }
     }
     panic!("the emulator does not start")

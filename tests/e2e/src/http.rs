@@ -30,12 +30,13 @@ impl Answer {
 }
 
 /// A request that follows no redirects.
-pub(crate) fn request(method: Method, url: &str) -> RequestBuilder {
+pub fn request(method: Method, url: &str) -> RequestBuilder {
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(LIMIT).build().unwrap();
     client.request(method, url)
 }
 
-pub(crate) async fn send(request: RequestBuilder) -> Answer {
+/// Sends it, and reads the whole answer.
+pub async fn send(request: RequestBuilder) -> Answer {
     let answer = request.send().await.unwrap();
     let (status, headers) = (answer.status(), answer.headers().clone());
     Answer { status, headers, body: answer.bytes().await.unwrap().into() }

@@ -25,6 +25,19 @@ impl Child {
         Self { process, log: log.to_owned() }
     }
 
+    /// Waits until it has worked for a moment; `false` if it ended instead.
+    pub(crate) fn stays(&mut self) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(5) {
+            if let Some(ended) = self.process.try_wait().unwrap() {
+                assert!(!ended.success());
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
+    }
+
     /// Waits until it listens; `false` if it ended instead.
     pub(crate) async fn listens(&mut self, port: u16) -> bool {
         let began = Instant::now();

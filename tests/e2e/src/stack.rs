@@ -1,4 +1,7 @@
 //! The services of this machine, an emulator of Lambda and the functions' binaries; each test has its own.
+//!
+//! Each function calls the services over a wire of its own, and every test ends by holding what it asked against the policy
+//! of its role.
 
 use crate::http::{Answer, request, send};
 use crate::process::{Child, free_port};
@@ -11,7 +14,8 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use vestibule_domain::{Event, Millis, TenantId, TenantSettings, Timestamp};
-use vestibule_host::{Functions, Host, Names};
+use vestibule_host::{Endpoint, Functions, Host, Names};
+use vestibule_permissions::{Judged, Policy, Wire};
 use vestibule_platform::credentials::{new_token, new_webhook_secret, token_hash};
 use vestibule_store::{ApiToken, Role, Secret, SettingsHistory, SourceSecret, Store, Tenant};
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
@@ -20,6 +24,8 @@ use vestibule_webhook::{Received, signature};
 const NAME: &str = "vestibule";
 /// The source that the local machine reads from the template, whose rules name it.
 const SOURCE: &str = "vestibule";
+/// The namespace of the functions' metrics, as the template names it.
+pub const METRICS: &str = "Vestibule/AWS::StackName";
 /// Names under which a test may start a function a second time.
 const OTHERS: [&str; 3] = ["another", "one-more", "a-third"];
 /// Number of attempts to get a free port.
@@ -28,6 +34,8 @@ const TRIES: u32 = 5;
 /// Everything that runs. Fields are dropped in order: callers before what they call.
 pub struct Stack {
     functions: Vec<Child>,
+    /// By function, also of those that were started a second time.
+    wires: Vec<(String, Wire)>,
     _emulator: Child,
     port: u16,
     pub host: Host,
@@ -50,7 +58,8 @@ impl Stack {
         let host = Host::start(&folder.path().join("data"), &names).await.unwrap();
         let store = Store::new(host.clients.dynamodb.clone(), table);
         let (emulator, port) = emulator(&folder).await;
-        let mut stack = Self { functions: Vec::new(), _emulator: emulator, port, host, store, folder };
+        let (functions, wires) = (Vec::new(), Vec::new());
+        let mut stack = Self { functions, wires, _emulator: emulator, port, host, store, folder };
         for function in FUNCTIONS {
             stack.add(function, function, &[]);
         }
@@ -59,7 +68,7 @@ impl Stack {
 
     /// Starts `function` under its own name or one of `OTHERS`, with some changes to its environment.
     pub fn add(&mut self, name: &str, function: &str, changed: &[(&str, &str)]) {
-        self.start_under(Command::new(binaries().join(function)), name, changed);
+        self.start_under(Command::new(binaries().join(function)), name, function, changed);
     }
 
     /// The same with a folder for temporary files of its own that holds so many KiB; `false` if this machine does not
@@ -79,13 +88,29 @@ impl Stack {
         command.args(unshare).args(["sh", "-c", "mount -t tmpfs -o size=\"$1\"k none \"$2\" && exec \"$3\"", "sh"]);
         command.args([kib.to_string().as_str(), folder.to_str().unwrap()]).arg(binaries().join(function));
         let path = std::env::var("PATH").unwrap();
-        self.start_under(command, name, &[("TMPDIR", folder.to_str().unwrap()), ("PATH", path.as_str())]);
+        self.start_under(command, name, function, &[("TMPDIR", folder.to_str().unwrap()), ("PATH", path.as_str())]);
         true
     }
 
-    fn start_under(&mut self, mut command: Command, name: &str, changed: &[(&str, &str)]) {
+    /// Whether a function begins to work with these changes to its environment: a process that ends instead does not.
+    pub fn starts(&self, function: &str, changed: &[(&str, &str)]) -> bool {
+        let mut command = Command::new(binaries().join(function));
+        self.set_environment(&mut command, OTHERS[0], &self.host.endpoint, changed);
+        Child::start(&mut command, &self.folder.path().join("not-started.log")).stays()
+    }
+
+    fn start_under(&mut self, mut command: Command, name: &str, function: &str, changed: &[(&str, &str)]) {
         assert!(FUNCTIONS.contains(&name) || OTHERS.contains(&name), "{name} is not declared");
-        let mut environment: BTreeMap<&str, String> = self.host.endpoint.environment().into();
+        let wire = Wire::before(&self.host.endpoint.url);
+        let over_wire = Endpoint { url: wire.url.clone(), keys: self.host.endpoint.keys.clone() };
+        self.wires.push((function.to_owned(), wire));
+        self.set_environment(&mut command, name, &over_wire, changed);
+        let log = self.folder.path().join(format!("{name}.log"));
+        self.functions.push(Child::start(&mut command, &log));
+    }
+
+    fn set_environment(&self, command: &mut Command, name: &str, services: &Endpoint, changed: &[(&str, &str)]) {
+        let mut environment: BTreeMap<&str, String> = services.environment().into();
         let runtime_api = format!("http://127.0.0.1:{}/.rt/{name}", self.port);
         for (key, value) in [
             ("AWS_LAMBDA_RUNTIME_API", runtime_api.as_str()),
@@ -96,6 +121,7 @@ impl Stack {
             ("TABLE_NAME", NAME),
             ("BUCKET_NAME", "vestibule-reports"),
             ("EVENT_BUS_NAME", NAME),
+            ("METRICS_NAMESPACE", METRICS),
             ("EVENT_SOURCE", SOURCE),
             ("RUST_LOG", "info"),
             ("TMPDIR", self.folder.path().to_str().unwrap()),
@@ -108,8 +134,20 @@ impl Stack {
         // Nothing of the developer's own accounts reaches a function, except a profile for coverage.
         command.env_clear().envs(environment);
         command.envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)));
-        let log = self.folder.path().join(format!("{name}.log"));
-        self.functions.push(Child::start(&mut command, &log));
+    }
+
+    /// What the functions asked of the services so far, under the policies of their roles.
+    pub fn permissions(&self) -> BTreeMap<String, Judged> {
+        let policies = Policy::of_functions();
+        let mut judged: BTreeMap<String, Judged> = BTreeMap::new();
+        for (function, wire) in &self.wires {
+            let calls = wire.asked();
+            let one = Judged::of(&policies[function], calls.iter().map(|(_, call)| call));
+            let all = judged.entry(function.clone()).or_default();
+            all.used.extend(one.used);
+            all.refused.extend(one.refused);
+        }
+        judged
     }
 
     /// Adds a tenant that was created two days ago.
@@ -187,9 +225,19 @@ impl Stack {
 
     /// The lines that a function logged as warnings or errors so far.
     pub fn complaints(&self, function: &str) -> Vec<Value> {
-        let log = std::fs::read_to_string(self.folder.path().join(format!("{function}.log"))).unwrap();
-        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let lines = self.lines_of(function).into_iter();
         lines.filter(|line| line["level"] == "ERROR" || line["level"] == "WARN").collect()
+    }
+
+    /// The lines that a function wrote so far.
+    pub fn lines_of(&self, function: &str) -> Vec<Value> {
+        let log = std::fs::read_to_string(self.folder.path().join(format!("{function}.log"))).unwrap_or_default();
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// The lines that all functions wrote so far.
+    pub fn lines(&self) -> Vec<Value> {
+        FUNCTIONS.into_iter().chain(OTHERS).flat_map(|name| self.lines_of(name)).collect()
     }
 
     /// Whether a function's process has panicked so far.
@@ -239,6 +287,17 @@ impl Stack {
     /// A function's HTTP address.
     pub fn url(&self, function: &str, path: &str) -> String {
         format!("http://127.0.0.1:{}/lambda-url/{function}{path}", self.port)
+    }
+}
+
+/// A call that AWS would refuse fails every test in which it is made.
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            for (function, judged) in self.permissions() {
+                assert!(judged.refused.is_empty(), "{function} may not do this: {:#?}", judged.refused);
+            }
+        }
     }
 }
 

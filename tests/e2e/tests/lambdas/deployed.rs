@@ -1,15 +1,57 @@
 //! A stack as an operator deploys it, on an emulator of AWS that enforces each function's policy. It takes minutes, so it
-//! runs only when it is asked for: `cargo test -p vestibule-e2e -- --ignored deployed`.
+//! runs only when it is asked for: `cargo test -p vestibule-e2e -- --ignored deployed`. With `VESTIBULE_ZIPS=target/lambda`
+//! it runs what `infra/deploy build` made.
 
-use reqwest::Method;
-use serde_json::json;
+use crate::job::{self, Place};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
 use std::time::Duration;
-use vestibule_domain::{Millis, TenantSettings};
-use vestibule_e2e::{Cloud, Tenancy, event_at, now, reading};
+use vestibule_domain::Millis;
+use vestibule_e2e::{Cloud, event_at, logical_id, now, program, reading, workspace};
 use vestibule_store::Store;
 
 /// The longest until a schedule of a minute has run and what it wrote has passed the stream.
 const MINUTES: Duration = Duration::from_secs(240);
+
+/// The stack `one`.
+struct One {
+    cloud: Cloud,
+    store: Store,
+}
+
+impl Place for One {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn request(&self, _: &str, method: Method, path: &str) -> RequestBuilder {
+        self.cloud.request("one", method, path)
+    }
+
+    async fn invoke(&self, function: &str, event: &Value) -> Value {
+        self.cloud.invoke("one", &logical_id(function), event)
+    }
+
+    async fn settles<T>(&self, what: &str, found: impl AsyncFn() -> Option<T>) -> T {
+        self.cloud.wait(what, MINUTES, found).await
+    }
+
+    fn reads_graph_at(&mut self, url: &str) {
+        self.cloud.set_environment("one", "GraphPull", &[("GRAPH_URL", url), ("GRAPH_LOGIN_URL", url)]);
+    }
+}
+
+/// Waits until a queue of the stack has a message.
+async fn dead_letter(cloud: &Cloud, queue: &str) {
+    let url = cloud.name("one", queue);
+    let is_there = async || {
+        // Without it, the program looks for SQS elsewhere.
+        let names = ["--attribute-names", "ApproximateNumberOfMessages", "--endpoint-url", cloud.url()];
+        let about = cloud.aws(&[&["sqs", "get-queue-attributes", "--queue-url", &url][..], &names].concat());
+        (about["Attributes"]["ApproximateNumberOfMessages"] != "0").then_some(())
+    };
+    cloud.wait(queue, MINUTES, is_there).await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes"]
@@ -18,9 +60,7 @@ async fn deployed_the_whole_job_runs() {
     let said = cloud.up("one", &[]);
     assert!(said.contains("address: "), "{said}");
     let store = Store::new(cloud.clients.dynamodb.clone(), cloud.output("one", "TableName"));
-    let export_at = now().to_string()[11..16].to_owned().try_into().unwrap();
-    let settings = TenantSettings { export_at, ..TenantSettings::default() };
-    let tenancy = Tenancy::add(&store, "contoso", settings).await;
+    let tenancy = job::tenant(&store).await;
 
     let events = event_at("enrollment.started", "c02open", 1, &json!({"platform": "ios"})).to_string();
     let mut post = cloud.request("one", Method::POST, "/hooks/contoso/enrollment-events");
@@ -44,17 +84,16 @@ async fn deployed_the_whole_job_runs() {
         })
         .await;
 
-    cloud.tick("one", "ReportTick", &now().to_string());
-    let link = cloud
-        .wait("the file is published", MINUTES, async || {
-            let asked = cloud.request("one", Method::GET, "/api/reports/files/latest").bearer_auth(&tenancy.token);
-            let answer = cloud.send(asked).await;
-            (answer.status == 302).then(|| answer.header("location").to_owned())
-        })
-        .await;
-    let file = cloud.follow(&link).await;
-    assert_eq!(file.status, 200, "{}", file.text());
-    assert!(file.body.starts_with(b"SQLite format 3\0"));
+    let mut one = One { cloud, store };
+    job::run(&mut one, &tenancy).await;
+    job::check(&one.cloud.permissions("one"));
+    let cloud = one.cloud;
+
+    // A request that can't be read fails, and Lambda keeps it.
+    let function = cloud.name("one", "ReportExport");
+    let call = ["lambda", "invoke", "--invocation-type", "Event", "--function-name", &function];
+    cloud.aws(&[&call[..], &["--payload", r#"{"detail":1}"#, "answer.json"]].concat());
+    dead_letter(&cloud, "ReportExportDeadLetters").await;
 
     let table = cloud.output("one", "TableName");
     let said = cloud.deploy(&["down", "--stack", "one"]);
@@ -86,7 +125,11 @@ async fn deployed_what_cannot_work_is_refused_and_leaves_nothing() {
         (vec![architecture.clone(), "DomainName=a.example".into()], "DomainName needs CertificateArn"),
         // Only AWS itself finds out.
         (
-            vec![architecture, "AdviceLayerArn=arn:aws:lambda:us-east-1:000000000000:layer:none:1".into()],
+            vec![
+                architecture,
+                "Dashboard=false".into(),
+                "AdviceLayerArn=arn:aws:lambda:us-east-1:000000000000:layer:none:1".into(),
+            ],
             "what had been created was deleted",
         ),
     ] {
@@ -98,4 +141,24 @@ async fn deployed_what_cannot_work_is_refused_and_leaves_nothing() {
     cloud.up("one", &[]);
     cloud.up("two", &[]);
     assert_eq!(names().await.len(), 2);
+}
+
+/// The checks that need AWS are skipped here.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes"]
+async fn deployed_the_checks_of_a_real_account_run_as_far_as_they_go() {
+    let cloud = Cloud::start().await;
+    let script = cloud.folder().join("infra/real-account.sh");
+    std::fs::copy(workspace().join("infra/real-account.sh"), &script).unwrap();
+    let mut run = cloud.command(&script, &["run", "--arch", Cloud::architecture(), "--endpoint", cloud.url()]);
+    // It must lead everything there by itself.
+    run.env("VESTIBULE", program("vestibule")).env_remove("AWS_ENDPOINT_URL");
+    let ran = run.output().unwrap();
+    let (said, failed) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{said}\n{failed}");
+    assert!(said.lines().filter(|line| line.starts_with("ok ")).count() > 30, "{said}");
+    assert_eq!(cloud.clients.dynamodb.list_tables().send().await.unwrap().table_names(), [] as [String; 0]);
+    let stacks = ["cloudformation", "describe-stacks", "--query", "Stacks[].StackName"];
+    let left = cloud.aws(&stacks).to_string();
+    assert!(!left.contains("vestibule-check"), "{left}");
 }

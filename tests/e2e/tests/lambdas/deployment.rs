@@ -1,7 +1,9 @@
 //! What is deployed: the template is valid, and each binary contains only what it needs.
 
+use std::collections::BTreeSet;
 use std::process::Command;
-use vestibule_e2e::{FUNCTIONS, cargo, sam, tool, workspace};
+use vestibule_e2e::{FUNCTIONS, cargo, program, sam, shellcheck, tool, workspace};
+use vestibule_permissions::Policy;
 
 #[test]
 fn the_template_passes_the_linter() {
@@ -69,4 +71,37 @@ fn only_the_functions_that_read_files_carry_sqlite() {
         let carries = String::from_utf8_lossy(&output.stdout).contains("libsqlite3-sys");
         assert_eq!(carries, ["report-export", "admin-api"].contains(&function), "{function}");
     }
+}
+
+/// Services, by what a program contains that calls them.
+const CLIENTS: [(&str, &str); 5] = [
+    ("dynamodb", "DynamoDB_20120810."),
+    ("dynamodbstreams", "DynamoDBStreams_20120810."),
+    ("events", "AWSEvents."),
+    // Of its rules for endpoints, which every client of it has.
+    ("s3", "s3-outposts"),
+    // The SDK's search for credentials, which Lambda puts into the environment.
+    ("sts", "AssumeRoleWithWebIdentity"),
+];
+
+/// A client that is never called makes every cold start longer.
+#[test]
+fn no_function_carries_the_client_of_a_service_that_it_does_not_call() {
+    for (function, policy) in Policy::of_functions() {
+        let bytes = std::fs::read(program(&function)).unwrap();
+        let has = |text: &str| memchr::memmem::find(&bytes, text.as_bytes()).is_some();
+        let carries: BTreeSet<&str> =
+            CLIENTS.iter().filter(|(_, text)| has(text)).map(|(service, _)| *service).collect();
+        let actions = policy.grants().into_iter().filter_map(|(_, what)| Some(what.split_once(':')?.0.to_owned()));
+        // Lambda itself writes logs and sends dead letters.
+        let calls: BTreeSet<String> = actions.filter(|service| !["logs", "sqs"].contains(&service.as_str())).collect();
+        assert_eq!(carries, calls.iter().map(String::as_str).collect(), "{function}");
+    }
+}
+
+#[test]
+fn the_scripts_pass_the_linter() {
+    let scripts = ["infra/deploy", "infra/real-account.sh", "tests/run", "tests/dynamodb-local", ".ci/run"];
+    let output = Command::new(shellcheck()).args(scripts).current_dir(workspace()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -26,7 +26,7 @@ async fn the_page_is_served_signed_in_to_and_answers_for_a_device() {
     let text = page.text();
     let version = text.split("\"assets/").nth(1).unwrap().split('/').next().unwrap().to_owned();
     let at = |path: &str| format!("/assets/{version}/{path}");
-    let script = stack.ask(FUNCTION, Method::GET, &tenancy, &at("shell/app.js")).await;
+    let script = stack.ask(FUNCTION, Method::GET, &tenancy, &at("shell/page.js")).await;
     assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
     assert!(script.header("cache-control").contains("immutable"), "{}", script.header("cache-control"));
     // Bytes that are not text arrive unchanged.
