@@ -18,6 +18,9 @@
 //! `drills` does to the program itself what a machine's life does to it: kills, a full disk, a clock that is set, floods,
 //! lost files, and minutes of full load. It fails when a goal is missed.
 //!
+//! `units` measures what `shared/cost/src/costs.json` says of each event, and fails if the program needs more; the textbook
+//! design stands beside it. `scale` finds the hottest keys of the table and its indexes at thousands of events a second.
+//!
 //! The first three print no times: units don't depend on the machine. What a report file costs is printed by
 //! `cargo run --release -p vestibule-report --example cost`.
 
@@ -26,12 +29,15 @@ pub mod deliveries;
 #[cfg(test)]
 mod limits;
 pub mod load;
+pub mod measured;
 #[cfg(test)]
 mod peers;
 pub mod quiet;
+pub mod scale;
 pub mod session;
 pub mod spy;
 pub mod table;
+pub mod textbook;
 pub mod traffic;
 
 pub use spy::Spy;

@@ -3,8 +3,11 @@
 //! They are part of the library: for tests in files of their own cargo would also build all benchmarks, for minutes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use crate::measured::{agree, measure, scenario};
+use crate::scale::{PARTITION_WRITES, Traffic, hottest};
 use crate::session::session;
-use crate::{Table, deliveries, quiet, traffic};
+use crate::{Table, deliveries, quiet, textbook, traffic};
+use vestibule_cost::Costs;
 use vestibule_simulator::{Delivery, simulate};
 use vestibule_store::Cause;
 
@@ -67,5 +70,36 @@ async fn an_update_of_a_session_costs_little_however_many_apps_it_has() {
         assert!(cost.updates > apps * 2, "{cost:?}");
         assert!(cost.written <= most, "{cost:?}");
         assert!(cost.read <= 0.6 && cost.read_cold <= 5.0, "{cost:?}");
+    }
+}
+
+/// What `vestibule cost` adds up is what the program does, no more and not much less. The textbook design, for the same
+/// events on the same engine, takes several times as many writes. With `UPDATE_COSTS=1` the test writes the data file
+/// instead.
+#[tokio::test]
+async fn the_units_are_those_of_the_data_file() {
+    let costs = Costs::embedded().unwrap();
+    let measured = measure(&scenario()).await.unwrap();
+    if std::env::var_os("UPDATE_COSTS").is_some() {
+        return agree(&costs, &measured).unwrap();
+    }
+    assert_eq!(measured.departures(&costs), Vec::<String>::new(), "{measured:#?}");
+    let textbook = textbook::store(&simulate(&scenario())).await.unwrap();
+    assert_eq!(textbook.events, measured.events);
+    let textbook = (textbook.write + textbook.index_write) / textbook.events as f64;
+    assert!(textbook > 4.0 * measured.written(), "{textbook} against {}", measured.written());
+}
+
+/// 10 000 tenants and 5 000 events a second, evenly, or a fifth of one tenant, or all of one.
+#[test]
+fn no_key_of_the_table_or_an_index_fills_a_partition_at_five_thousand_events_a_second() {
+    for largest_share in [0.0, 0.2, 1.0] {
+        let traffic = Traffic { tenants: 10_000, events_a_second: 5_000, largest_share, seconds: 10 };
+        let all = hottest(&traffic).unwrap();
+        assert_eq!(all.iter().map(|one| one.what).collect::<Vec<_>>(), ["table", "index due", "index changes"]);
+        for one in all {
+            assert!(one.peak > 0.0 && one.peak < PARTITION_WRITES, "{largest_share}: {one:?}");
+            assert!(one.partition < PARTITION_WRITES, "{largest_share}: {one:?}");
+        }
     }
 }
