@@ -3,6 +3,8 @@
 What must stay true: no view has a serious or critical violation, and none scrolls sideways at 360 px.
 """
 
+import re
+import uuid
 from importlib import resources
 
 import pytest
@@ -86,6 +88,32 @@ def test_everybody_can_use_it(server, new_page, views, name):
     found["dark"] = violations(page)
     found["360 px"] = sideways(page)
     found["360 px, dark"] = violations(page)
+    assert {where: what for where, what in found.items() if what} == {}
+
+
+def test_long_words_do_not_widen_a_narrow_page(server, new_page):
+    serial = f"PAGE{uuid.uuid4().hex[:8]}"
+    data = {"platform": "ios", "device": {"serialNumber": serial, "name": f"iPad{'n' * 60}"}}
+    server.post_event("enrollment.started", data)
+    message = f"Expired certificate: IOSProfileSigning.manage.microsoft.com.{'x' * 80}"
+    server.post_event("enrollment.failed", {**data, "failure": {"code": f"0x{'8' * 60}", "message": message}})
+    attempts = server.get("/api/reports/incomplete-enrollments/attempts", enrollmentKey=serial.lower(), os="all")
+    page = new_page(reduced_motion="reduce")
+    page.goto(server.url)
+    sign_in(page, server.token)
+    wait_for_view(page)
+    found = {}
+    for place, heading, content in (
+        ("#/status", "Enrollment status", ".item-list"),
+        (f"#/attempt/{attempts['attempts'][0]['attemptId']}", re.compile("^Attempt of"), ".timeline"),
+        (f"#/diagnostics?device={serial.lower()}", "Diagnostics", ".verdict"),
+        (f"#/attempts?enrollmentKey={serial.lower()}", "Attempts", "[data-key=list]"),
+    ):
+        page.goto(f"{server.url}/{place}")
+        wait_for_view(page, heading)
+        expect(page.locator(f"main {content}").first).to_be_visible()
+        open_all(page)
+        found[place] = sideways(page)
     assert {where: what for where, what in found.items() if what} == {}
 
 
