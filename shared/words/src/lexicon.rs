@@ -56,6 +56,8 @@ lists! {
     FailureCategory = "failureCategory",
     /// What failed.
     FailureSubject = "failureSubject",
+    /// By what attempts are told apart.
+    Slice = "slice",
     /// How a device's clock differed.
     ClockSkew = "clockSkew",
     /// Steps of web-based enrollment.

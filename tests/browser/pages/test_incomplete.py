@@ -69,6 +69,31 @@ def test_the_numbers_are_those_of_the_api_and_of_the_file(server, visit, page):
         assert sum(map(number, line[1:])) == sum(count for (one, _), count in expected.items() if one == at)
 
 
+def test_a_model_is_two_clicks_from_its_attempts(server, visit, page):
+    span = server.settled
+    visit(f"#/incomplete{query(**span)}", HEADING)
+    card = page.locator("[data-key=slices]")
+    for by, label in (("model", "Model"), ("osVersion", "OS version")):
+        answer = server.get("/api/reports/slices", **span, by=by, limit=10)
+        card.get_by_role("link", name=label, exact=True).click()
+        table = card.get_by_role("table", name=f"Attempts by {label}")
+        expect(table).to_be_visible()
+        shown = lines(table)
+        assert len(shown) == len(answer["values"]) + (1 if answer["rest"]["values"] else 0)
+        for line, one in zip(shown, answer["values"], strict=False):
+            assert line[label] == (one["value"] or "Not reported")
+            assert number(line["Initiated"]) == one["initiated"]
+            assert one["abandoned"] is None or number(line["Abandoned"]) == one["abandoned"]
+            if one["measured"]:
+                assert line["Give up"].startswith(percent(one["incompleteRate"]))
+    found = next(one for one in answer["values"] if one["value"] and one["abandoned"])
+    row = card.get_by_role("row").filter(has=page.get_by_role("rowheader", name=found["value"], exact=True))
+    row.get_by_role("link").nth(1).click()
+    wait_for_view(page, "Attempts")
+    expect(page.get_by_role("list", name="More filters")).to_contain_text(f"OS version: {found['value']}")
+    expect(page.locator("main tbody tr")).to_have_count(found["abandoned"])
+
+
 def test_web_enrollment_is_a_card_of_its_own_and_shows_what_is_not_reported(server, visit, page):
     visit("#/incomplete", "Incomplete enrollments")
     answer = server.get("/api/reports/web-enrollment")

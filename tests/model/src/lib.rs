@@ -5,7 +5,7 @@
 //! real fold must give the same answer as [`devices`].
 //!
 //! [`devices`] makes devices and their attempts from delivered events; [`report()`] makes the numbers of the
-//! incomplete-enrollments report from them, and [`status()`] those of the status page. [`arbitrary`] makes event sets at
+//! incomplete-enrollments report from them, [`slices()`] the same by what was reported of them, and [`status()`] those of the status page. [`arbitrary`] makes event sets at
 //! the edges of the rules. [`esp`] and [`esp_resolve`] are the Enrollment Status Page's sessions and profiles.
 
 pub mod arbitrary;
@@ -17,12 +17,14 @@ mod fold;
 mod read;
 mod report;
 pub mod scenes;
+mod slices;
 mod status;
 
 pub use attempts::{Attempt, Device, Page, devices, devices_of};
 pub use catalogue::{ROWS, Row, SECTIONS};
 pub use read::{Event, IdentifierKind, Kind, Place, clock_skew, is_valid, placed_at_ms, read};
 pub use report::{Elsewhere, Report, report};
+pub use slices::{SliceLine, slices};
 pub use status::{Failing, PlatformLine, Status, status};
 
 /// What a sender can report (docs/DOMAIN.md, E9).

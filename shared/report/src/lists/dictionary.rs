@@ -41,7 +41,7 @@ macro_rules! coded {
     )+ };
 }
 coded!(Section, KnownAction, KnownScreen, UserAction, Outcome, Cause, Platform, Kind, FailureCategory);
-coded!(DeviceState, Wait, FailureSubject, WebStep);
+coded!(DeviceState, Wait, FailureSubject, Slice, WebStep);
 coded!(Phase, PhaseState, Category, ItemState, SessionState, Stage, Tracking, DeploymentMode, Label);
 
 impl Coded for ClockSkew {
@@ -98,6 +98,28 @@ impl FailureSubject {
             Self::Attempt => "attempt",
             Self::Session => "session",
             Self::Device => "device",
+        }
+    }
+}
+
+/// By what attempts are told apart (docs/DOMAIN.md, K1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slice {
+    Model,
+    OsVersion,
+    EnrollmentType,
+    Source,
+}
+
+impl Slice {
+    const ALL: &'static [Self] = &[Self::Model, Self::OsVersion, Self::EnrollmentType, Self::Source];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::OsVersion => "osVersion",
+            Self::EnrollmentType => "enrollmentType",
+            Self::Source => "source",
         }
     }
 }
@@ -237,6 +259,7 @@ pub(crate) fn fill(conn: &Connection) -> Result<()> {
     named::<DeploymentMode>(conn, "deployment_modes")?;
     let subjects = FailureSubject::LIST.iter().map(|one| (one.id(), one.word()));
     titled(conn, "failure_subjects", List::FailureSubject, subjects)?;
+    titled(conn, "slices", List::Slice, Slice::LIST.iter().map(|one| (one.id(), one.word())))?;
     let skews = ClockSkew::LIST.iter().map(|one| (one.id(), one.word()));
     titled(conn, "clock_skews", List::ClockSkew, skews)?;
     titled(conn, "esp_rules", List::Rule, RULES.iter().map(|rule| (rule_id(rule), rule.name())))?;
@@ -317,6 +340,7 @@ mod tests {
         let lists: serde_json::Value = serde_json::from_str(LEXICON).unwrap();
         let own = [
             (List::FailureSubject, FailureSubject::LIST.iter().map(|one| one.word()).collect::<Vec<_>>()),
+            (List::Slice, Slice::LIST.iter().map(|one| one.word()).collect()),
             (List::ClockSkew, ClockSkew::LIST.iter().map(|one| one.word()).collect()),
             (List::Rule, RULES.iter().map(Rule::name).collect()),
         ];

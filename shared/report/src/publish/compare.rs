@@ -12,8 +12,23 @@ use rusqlite::Connection;
 use std::collections::BTreeMap;
 use vestibule_advice::Catalogue;
 
+/// A statement over what is known of each attempt, by slice.
+macro_rules! of_slices {
+    ($statement:literal) => {
+        concat!(
+            "WITH values_of (slice_id, attempt_no, value_word) AS (
+               SELECT 1, attempt_no, coalesce(model_word, 0) FROM attempts
+               UNION ALL SELECT 2, attempt_no, coalesce(os_version_word, 0) FROM attempts
+               UNION ALL SELECT 3, attempt_no, coalesce(enrollment_type_word, 0) FROM attempts
+               UNION ALL SELECT 4, attempt_no, source_word FROM attempt_sources)
+             ",
+            $statement
+        )
+    };
+}
+
 /// The tables of sums, each with the rows that its facts add up to.
-const SUMS: [(&str, &str); 7] = [
+const SUMS: [(&str, &str); 9] = [
     (
         "daily_totals",
         "SELECT started_day, platform_id, platform_label_id, count(*), sum(outcome_id = 2), sum(outcome_id = 3),
@@ -36,6 +51,24 @@ const SUMS: [(&str, &str); 7] = [
                     coalesce(limit_minutes, 0), action_id <> 0, sum(outcome_id = 3), sum(outcome_id = 4),
                     sum(has_starts * (outcome_id = 3))
              FROM attempts WHERE outcome_id IN (3, 4) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
+    ),
+    (
+        "daily_slices",
+        of_slices!(
+            "SELECT v.slice_id, a.started_day, a.platform_id, v.value_word, count(*), sum(outcome_id = 2),
+                    sum(outcome_id = 3), sum(outcome_id = 4), sum(outcome_id = 1), sum(has_starts),
+                    sum(has_starts * (outcome_id = 3)), sum(judged), sum(judged * (outcome_id = 2))
+             FROM values_of v JOIN attempts a ON a.attempt_no = v.attempt_no GROUP BY 1, 2, 3, 4"
+        ),
+    ),
+    (
+        "daily_slice_places",
+        of_slices!(
+            "SELECT v.slice_id, a.started_day, a.platform_id, v.value_word, a.action_id, sum(outcome_id = 3),
+                    sum(outcome_id = 4)
+             FROM values_of v JOIN attempts a ON a.attempt_no = v.attempt_no WHERE outcome_id IN (3, 4)
+             GROUP BY 1, 2, 3, 4, 5"
+        ),
     ),
     (
         "device_totals",

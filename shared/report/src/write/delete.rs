@@ -20,7 +20,9 @@ const CALENDAR_MARGIN: Millis = Millis::from_days(2);
 const COUNTED: &str =
     "SELECT a.attempt_no, a.started_day, a.platform_id, a.platform_label_id, a.outcome_id, a.cause_id,
        a.section_id, a.action_id, a.catalogue_row, a.limit_minutes, a.has_starts, a.has_steps, a.judged,
-       a.start_reported, coalesce(a.ended_at - a.started_at, 0) AS lasted, a.enrollment_no
+       a.start_reported, coalesce(a.ended_at - a.started_at, 0) AS lasted, a.enrollment_no,
+       coalesce(a.model_word, 0) AS model, coalesce(a.os_version_word, 0) AS os_version,
+       coalesce(a.enrollment_type_word, 0) AS enrollment_type
   FROM attempts a";
 
 /// Failures that are counted: see [`Failed`].
@@ -390,6 +392,9 @@ fn found(statement: &mut Statement, params: impl rusqlite::Params) -> Result<Vec
                 lasted: row.get("lasted")?,
                 visits: Vec::new(),
                 sources: Vec::new(),
+                model: row.get("model")?,
+                os_version: row.get("os_version")?,
+                enrollment_type: row.get("enrollment_type")?,
             },
         })
     };

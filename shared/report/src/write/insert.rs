@@ -286,6 +286,9 @@ impl<'c> Insert<'c> {
         let action = self.words.action(place.map(|place| &place.action))?;
         let screen = self.words.screen(place.and_then(|place| place.screen.as_ref()))?;
         let words = &mut self.words;
+        let model = words.id(about.model.as_deref())?;
+        let os_version = words.id(about.os_version.as_deref())?;
+        let enrollment_type = words.id(about.enrollment_type.as_deref())?;
         let inserted = self.attempt.insert(row! {
             attempt_no: number,
             attempt_id: attempt.id.bytes(),
@@ -315,11 +318,11 @@ impl<'c> Insert<'c> {
             platform_label_id: label,
             clock_skew: attempt.clock_skew,
             event_count: i64::try_from(attempt.events.len()).unwrap_or(i64::MAX),
-            os_version_word: words.id(about.os_version.as_deref())?,
-            enrollment_type_word: words.id(about.enrollment_type.as_deref())?,
+            os_version_word: os_version,
+            enrollment_type_word: enrollment_type,
             device_name_word: words.id(self.people.name(about.device_name.as_deref()).as_deref())?,
             manufacturer_word: words.id(about.manufacturer.as_deref())?,
-            model_word: words.id(about.model.as_deref())?,
+            model_word: model,
             user_principal_name_word: words.id(self.people.name(about.user_principal_name.as_deref()).as_deref())?,
             user_id_word: words.id(self.people.name(about.user_id.as_deref()).as_deref())?,
         });
@@ -359,6 +362,9 @@ impl<'c> Insert<'c> {
             lasted: attempt.ended_at.map_or(0, |end| (end - attempt.started_at).get()),
             visits,
             sources,
+            model: model.unwrap_or(0),
+            os_version: os_version.unwrap_or(0),
+            enrollment_type: enrollment_type.unwrap_or(0),
         };
         totals.attempt(&counted, 1);
         Ok(())

@@ -2,7 +2,7 @@
 //! what goes, so that a refresh costs what changed and not what there is.
 
 use crate::error::Result;
-use crate::lists::dictionary::Coded as _;
+use crate::lists::dictionary::{Coded as _, Slice};
 use crate::lists::times::Scale;
 use crate::write::sums::Sums;
 use rusqlite::Connection;
@@ -41,6 +41,10 @@ pub(crate) struct Counted {
     pub visits: Vec<(i64, Option<i64>)>,
     /// The senders that took part.
     pub sources: Vec<Sender>,
+    /// Texts that were reported of it; 0 where none was.
+    pub model: i64,
+    pub os_version: i64,
+    pub enrollment_type: i64,
 }
 
 /// A sender of an attempt, and what it reports: 0 or 1 for each column of [`Sender::REPORTS`].
@@ -91,6 +95,8 @@ pub(crate) struct Totals {
     days: Sums<3, 12>,
     coverage: Sums<10, 3>,
     incomplete: Sums<8, 3>,
+    slices: Sums<4, 9>,
+    slice_places: Sums<5, 2>,
     failures: Sums<6, 1>,
     steps: Sums<3, 3>,
     step_times: Sums<5, 1>,
@@ -111,6 +117,8 @@ impl Totals {
             days: Sums::of("daily_totals"),
             coverage: Sums::of("coverage"),
             incomplete: Sums::of("daily_incomplete"),
+            slices: Sums::of("daily_slices"),
+            slice_places: Sums::of("daily_slice_places"),
             failures: Sums::of("daily_failures"),
             steps: Sums::of("daily_steps"),
             step_times: Sums::of("daily_step_times"),
@@ -172,6 +180,33 @@ impl Totals {
             let sums = cells! { abandoned: abandoned, failed: failed, abandoned_measured: measured * abandoned };
             self.incomplete.add(place, sums, sign);
         }
+        let of = |slice: Slice, value: i64| (slice.id(), value);
+        let reported = [
+            of(Slice::Model, attempt.model),
+            of(Slice::OsVersion, attempt.os_version),
+            of(Slice::EnrollmentType, attempt.enrollment_type),
+        ];
+        let senders = attempt.sources.iter().map(|sender| of(Slice::Source, sender.source));
+        for (slice, value) in reported.into_iter().chain(senders) {
+            let key = cells! { slice_id: slice, day: day, platform_id: platform, value_word: value };
+            let sums = cells! {
+                initiated: 1,
+                completed: completed,
+                abandoned: abandoned,
+                failed: failed,
+                open: is(Outcome::InProgress),
+                measured: measured,
+                abandoned_measured: measured * abandoned,
+                judged: judged,
+                completed_judged: judged * completed,
+            };
+            self.slices.add(key, sums, sign);
+            if abandoned + failed > 0 {
+                let place =
+                    cells! { slice_id: slice, day: day, platform_id: platform, value_word: value, action_id: action };
+                self.slice_places.add(place, cells! { abandoned: abandoned, failed: failed }, sign);
+            }
+        }
         for step in KnownAction::ALL.iter().map(|step| step.id()) {
             let visits = attempt.visits.iter().filter(|(action, _)| *action == step);
             let (visited, left) =
@@ -229,9 +264,20 @@ impl Totals {
 
     /// Whether it is time to write.
     pub(crate) fn is_full(&self) -> bool {
-        let Self { days, coverage, incomplete, failures, steps, step_times, devices: _, profiles: _ } = self;
+        let Self {
+            days,
+            coverage,
+            incomplete,
+            slices,
+            slice_places,
+            failures,
+            steps,
+            step_times,
+            devices: _,
+            profiles: _,
+        } = self;
         let of_days = days.len() + coverage.len() + incomplete.len() + failures.len();
-        of_days + steps.len() + step_times.len() > GATHERED
+        of_days + slices.len() + slice_places.len() + steps.len() + step_times.len() > GATHERED
     }
 
     /// Moves the changes of large tables to files in `folder` until they are [written](Self::flush): most cells of a new
@@ -240,6 +286,8 @@ impl Totals {
         self.days.spill(LARGE, folder)?;
         self.coverage.spill(LARGE, folder)?;
         self.incomplete.spill(LARGE, folder)?;
+        self.slices.spill(LARGE, folder)?;
+        self.slice_places.spill(LARGE, folder)?;
         self.failures.spill(LARGE, folder)?;
         self.steps.spill(LARGE, folder)?;
         self.step_times.spill(LARGE, folder)
@@ -250,6 +298,8 @@ impl Totals {
         self.days.write(conn)?;
         self.coverage.write(conn)?;
         self.incomplete.write(conn)?;
+        self.slices.write(conn)?;
+        self.slice_places.write(conn)?;
         self.failures.write(conn)?;
         self.steps.write(conn)?;
         self.step_times.write(conn)?;

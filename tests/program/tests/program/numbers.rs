@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 use vestibule_domain::Timestamp;
 use vestibule_domain::time::Tz;
-use vestibule_model::{Delivered, Device, PlatformLine, ROWS, status};
+use vestibule_model::{Delivered, Device, PlatformLine, ROWS, Settings, SliceLine, slices, status};
 use vestibule_program_tests::{Client, Folder};
 
 const ENROLLMENTS: &str = "400";
@@ -52,6 +52,8 @@ async fn demo_file_api_and_model_agree() {
     status_agrees(&api.json("/api/devices/enrollment-status").await, &sample);
     limbo_agrees(&api, &sample).await;
     drill_down_agrees(&api, &asked).await;
+    slices_agree(&api, &asked[0], &sample).await;
+    slices_agree(&api, &asked[6], &sample).await;
 
     // Posting the same sample again changes no number and no attempt.
     drop(serve);
@@ -292,6 +294,56 @@ async fn limbo_agrees(api: &Client, sample: &[Delivered]) {
     listed.sort();
     model.sort();
     assert_eq!(listed, model);
+}
+
+/// Each value of each slice: its numbers are the model's, and its attempts are as many as it says.
+async fn slices_agree(api: &Client, asked: &Asked, sample: &[Delivered]) {
+    let Asked { from, to, os, .. } = asked;
+    let range = format!("from={from}&to={to}{}", os.map(|os| format!("&os={os}")).unwrap_or_default());
+    for by in ["model", "osVersion", "enrollmentType", "source"] {
+        let answer = api.json(&format!("/api/reports/slices?{range}&by={by}&limit=3")).await;
+        let values = answer["values"].as_array().unwrap();
+        assert!(values.len() > 1, "the sample has one {by}: {answer}");
+        for value in values {
+            let one = match value["value"].as_str() {
+                Some(text) => format!("{by}={}", text.replace(' ', "%20").replace(',', "%2C")),
+                None => format!("without={by}"),
+            };
+            let path = format!("/api/reports/incomplete-enrollments/attempts?{range}&{one}&limit=1000");
+            let attempts = api.json(&path).await["attempts"].as_array().unwrap().len();
+            assert_eq!(value["initiated"], attempts, "{path}");
+        }
+        if by == "source" {
+            continue;
+        }
+        let devices = devices_at(sample, instant(answer["asOf"].as_str().unwrap()));
+        let model = slices(&devices, from, to, *os, by, &Settings::default());
+        assert_eq!(answer["initiated"], model.iter().map(|line| line.initiated).sum::<u64>());
+        for (value, line) in values.iter().zip(&model) {
+            slice_agrees(value, line);
+        }
+        let rest = |count: fn(&SliceLine) -> u64| model.iter().skip(3).map(count).sum::<u64>();
+        assert_eq!(answer["rest"]["values"], model.len().saturating_sub(3));
+        assert_eq!(answer["rest"]["initiated"], rest(|line| line.initiated));
+        assert_eq!(answer["rest"]["completed"], rest(|line| line.completed));
+        assert_eq!(answer["rest"]["abandoned"].as_u64().unwrap_or(0), rest(|line| line.abandoned));
+    }
+}
+
+fn slice_agrees(value: &Value, line: &SliceLine) {
+    let counts = ["initiated", "completed", "open", "measured", "abandonedMeasured"].map(|name| &value[name]);
+    let model = [line.initiated, line.completed, line.open, line.measured, line.abandoned_measured];
+    assert_eq!((value["value"].as_str(), counts.map(|count| count.as_u64().unwrap())), (line.value.as_deref(), model));
+    // What nobody could have reported is null.
+    assert_eq!(value["abandoned"].as_u64().unwrap_or(0), line.abandoned, "{value}");
+    assert!(!value["abandoned"].is_null() || line.measured == 0, "{value}");
+    assert_eq!(value["failed"].as_u64().unwrap_or(0), line.failed, "{value}");
+    let most = line.places.iter().map(|(_, count)| *count).max();
+    assert_eq!(value["stoppedThere"].as_u64(), most, "{value}");
+    let action = value["action"].as_str();
+    assert!(
+        line.places.iter().any(|(name, count)| Some(name.as_str()) == action && Some(*count) == most) || most.is_none()
+    );
 }
 
 fn reasons_agree(conn: &Connection, devices: &[Device], as_of: Timestamp) {

@@ -49,6 +49,8 @@ export const report = say('report');
 export const clockSkew = say('clockSkew');
 export const failureCategory = say('failureCategory');
 export const failureSubject = say('failureSubject');
+/** By what attempts are told apart. */
+export const slice = say('slice');
 export const espState = say('sessionState');
 export const espPhase = say('phase');
 export const espCategory = say('espCategory');

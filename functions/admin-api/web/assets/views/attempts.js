@@ -23,6 +23,11 @@ const FILTERS = [
   'cause',
   'outcome',
   'catalogueRow',
+  'model',
+  'osVersion',
+  'enrollmentType',
+  'source',
+  'without',
   'user',
   'enrollmentKey',
 ];
@@ -47,6 +52,11 @@ const CHIPS = {
   action: (value) => `At: ${words.action(value)}`,
   screen: (value) => `Screen: ${words.screen(value)}`,
   catalogueRow: (value) => (value === '0' ? 'Without a row' : `Row ${value} of the catalogue`),
+  model: (value) => `${words.slice('model')}: ${value}`,
+  osVersion: (value) => `${words.slice('osVersion')}: ${value}`,
+  enrollmentType: (value) => `${words.slice('enrollmentType')}: ${value}`,
+  source: (value) => `${words.slice('source')}: ${value}`,
+  without: (value) => `${words.slice(value)}: not reported`,
   enrollmentKey: (value) => `Device: ${value}`,
 };
 

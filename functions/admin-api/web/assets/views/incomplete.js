@@ -17,6 +17,7 @@ import { addressOf } from '../kit/address.js';
 import { summaryFirst } from '../file/summary-first.js';
 import * as words from '../kit/words.js';
 import { placesTable, topPlace } from './incomplete-places.js';
+import { askSlices, slicesCard } from './incomplete-slices.js';
 import { askWebEnrollment, webEnrollmentCard } from './web-enrollment.js';
 
 const NO_SECTION = 'No section reported';
@@ -252,6 +253,7 @@ export default {
 
     let coverage = null;
     let web = null;
+    let slices = null;
     // `before` is undefined until it is known.
     const draw = (report, before) => {
       if (signal.aborted) return;
@@ -280,6 +282,7 @@ export default {
         ),
         report.abandoned === null ? null : placesTable(report, links, parameters),
         funnelCard(report, links),
+        slicesCard(slices, parameters),
         webEnrollmentCard(web),
       );
     };
@@ -299,6 +302,10 @@ export default {
         }),
         askWebEnrollment(asked, context).then((found) => {
           web = found;
+          if (newest) draw(newest, before);
+        }),
+        askSlices({ ...asked, by: parameters.get('by') }, context).then((found) => {
+          slices = found;
           if (newest) draw(newest, before);
         }),
       ]);

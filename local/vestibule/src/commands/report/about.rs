@@ -65,6 +65,8 @@ pub const GROUPS: [Group; 10] = [
             ("incomplete_detail", "Incomplete attempts by everything that the report distinguishes."),
             ("incomplete_of_all_platforms", "The same of every platform; Windows and macOS have no rows."),
             ("attempts_by_day", "Attempts of every platform by day: how many were measured, judged, timed."),
+            ("slices_by_day", "What became of attempts by day and by model, OS version, enrollment type and sender."),
+            ("slice_places_by_day", "Where the incomplete ones of them stopped."),
             ("coverage_by_source", "What the numbers stand on: the senders that took part, and what each can report."),
             ("coverage_by_day", "The same by day and platform."),
             ("funnel", "The steps in order: who came, who went on, who gave up, median time."),

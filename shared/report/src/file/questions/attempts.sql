@@ -8,6 +8,11 @@
 -- :cause causes | Why it was abandoned.
 -- :outcome outcomes or incomplete | Its outcome; `incomplete` for abandoned or failed, as the report counts them.
 -- :catalogueRow catalogue row | One place of the catalogue, by its number; 0 for attempts at none of them.
+-- :model text | The model, as it was reported.
+-- :osVersion text | The version of the operating system, as it was reported.
+-- :enrollmentType text | How the device is enrolled, as it was reported.
+-- :source text | A sender that took part.
+-- :without slices | Attempts of which no model, osVersion or enrollmentType was reported; every attempt has a sender.
 -- :user text | The person's principal name or id; their pseudonym in a file that has pseudonyms.
 -- :enrollmentKey text | The device's key.
 -- :cursor cursor | The cursor at which the page before ended.

@@ -76,6 +76,15 @@ const ATTEMPTS: &str = "(:catalogueRow IS NULL OR coalesce(a.catalogue_row, 0) =
       AND (:action IS NULL OR a.action_id IN (SELECT id FROM actions WHERE name = :action COLLATE NOCASE))
       AND (:cause IS NULL OR a.cause_id IN (SELECT id FROM causes WHERE name = :cause COLLATE NOCASE))
       AND (:section IS NULL OR a.section_id IN (SELECT id FROM sections WHERE name = :section COLLATE NOCASE))
+      AND (:model IS NULL OR a.model_word IN (SELECT id FROM words WHERE text = :model COLLATE NOCASE))
+      AND (:osVersion IS NULL OR a.os_version_word IN (SELECT id FROM words WHERE text = :osVersion COLLATE NOCASE))
+      AND (:enrollmentType IS NULL OR a.enrollment_type_word IN (
+        SELECT id FROM words WHERE text = :enrollmentType COLLATE NOCASE))
+      AND (:without IS NULL OR CASE lower(:without) WHEN 'model' THEN a.model_word IS NULL
+        WHEN 'osversion' THEN a.os_version_word IS NULL WHEN 'enrollmenttype' THEN a.enrollment_type_word IS NULL ELSE 0 END)
+      AND (:source IS NULL OR EXISTS (
+        SELECT 1 FROM attempt_sources x JOIN words w ON w.id = x.source_word
+        WHERE x.attempt_no = a.attempt_no AND w.text = :source COLLATE NOCASE))
       AND (:outcome IS NULL OR a.outcome_id IN (
         SELECT id FROM outcomes WHERE name = :outcome COLLATE NOCASE
           OR (:outcome = 'incomplete' COLLATE NOCASE AND name IN ('abandoned', 'failed'))))
@@ -167,6 +176,23 @@ const ENDED: &str = "(SELECT day, section_id, action_id, cause_id, catalogue_row
     WHERE $reported AND (:section IS NULL OR section_id IN (
       SELECT id FROM sections WHERE name = :section COLLATE NOCASE)))";
 
+/// The rows of one of the tables of slices (`$1`) that are of the slice asked for.
+const SLICE: &str = "(
+      SELECT d.*, p.name AS platform, p.reported AS reported
+      FROM slices k CROSS JOIN $1 d CROSS JOIN platforms p
+      WHERE k.name = coalesce(:by, 'model') COLLATE NOCASE AND d.slice_id = k.id AND p.id = d.platform_id)";
+
+/// The values of the slice asked for with what became of their attempts, the commonest first.
+const SLICED: &str = "sliced AS MATERIALIZED (
+    SELECT s.*, w.text AS value,
+      row_number() OVER (ORDER BY s.initiated DESC, w.text IS NULL, w.text, s.value_word) AS place
+    FROM (
+      SELECT value_word, sum(initiated) AS initiated, sum(completed) AS completed, sum(abandoned) AS abandoned,
+        sum(failed) AS failed, sum(open) AS open, sum(measured) AS measured,
+        sum(abandoned_measured) AS abandoned_measured, sum(judged) AS judged
+      FROM $slice(daily_slices) WHERE $reported GROUP BY value_word) s
+    LEFT JOIN words w ON w.id = s.value_word)";
+
 /// The columns of `esp_session_list` that describe a session.
 const SESSION: &str = "session_id, enrollment_key, attempt_id, sender_session_id, device_name, user_principal_name, os_version, started_at,
   started_day, last_event_at, ended_at, deadline, limit_minutes, state, phase, stage, progress, profile, profile_id,
@@ -237,6 +263,8 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "senders" => SENDERS,
         "failed" => "$days AND (:platform IS NULL OR platform = :platform COLLATE NOCASE)",
         "ended" => ENDED,
+        "slice" => SLICE,
+        "sliced" => SLICED,
         "in_section" => "(:section IS NULL OR section = :section COLLATE NOCASE)",
         "attempts" => ATTEMPTS,
         "number" => NUMBER,
@@ -397,7 +425,7 @@ fn rule(name: &str, kind: &str) -> Result<Option<(String, String)>> {
             let (problem, valid) = one_of("SELECT name FROM outcomes WHERE id > 0 ORDER BY id", " || ', incomplete'");
             (problem, format!("({valid} OR lower(:{name}) = 'incomplete')"))
         }
-        "platforms" | "sections" | "causes" | "esp_session_states" => {
+        "platforms" | "sections" | "causes" | "esp_session_states" | "slices" => {
             one_of(&format!("SELECT name FROM {kind} WHERE id > 0 ORDER BY id"), "")
         }
         _ => return Err(Error::BuiltIn("question parameters")),

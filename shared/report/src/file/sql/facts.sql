@@ -375,6 +375,31 @@ CREATE TABLE daily_incomplete (
   PRIMARY KEY (platform_id, day, section_id, action_id, cause_id, catalogue_row, limit_minutes, place_reported))
   WITHOUT ROWID;
 
+-- What became of the attempts of a day, by what was reported of them (docs/DOMAIN.md, K): each attempt counts once for each
+-- kind of value, and for kind `source` once for each sender that took part.
+CREATE TABLE daily_slices (
+  slice_id INTEGER NOT NULL REFERENCES slices (id),
+  day INTEGER NOT NULL,
+  platform_id INTEGER NOT NULL REFERENCES platforms (id),
+  --: The value; 0 where none was reported.
+  value_word INTEGER NOT NULL REFERENCES words (id),
+  initiated INTEGER NOT NULL, completed INTEGER NOT NULL, abandoned INTEGER NOT NULL, failed INTEGER NOT NULL,
+  open INTEGER NOT NULL, measured INTEGER NOT NULL, abandoned_measured INTEGER NOT NULL, judged INTEGER NOT NULL,
+  completed_judged INTEGER NOT NULL,
+  PRIMARY KEY (slice_id, day, platform_id, value_word)) WITHOUT ROWID;
+
+-- Where the incomplete ones of them stopped.
+CREATE TABLE daily_slice_places (
+  slice_id INTEGER NOT NULL REFERENCES slices (id),
+  day INTEGER NOT NULL,
+  platform_id INTEGER NOT NULL REFERENCES platforms (id),
+  --: The value; 0 where none was reported.
+  value_word INTEGER NOT NULL REFERENCES words (id),
+  --: The action at which they stopped; 0 where no sender reported a place.
+  action_id INTEGER NOT NULL REFERENCES actions (id),
+  abandoned INTEGER NOT NULL, failed INTEGER NOT NULL,
+  PRIMARY KEY (slice_id, day, platform_id, value_word, action_id)) WITHOUT ROWID;
+
 CREATE TABLE daily_failures (
   day INTEGER NOT NULL,
   platform_id INTEGER NOT NULL REFERENCES platforms (id),

@@ -1,0 +1,119 @@
+/*
+ * The card that tells attempts apart: by model, OS version, enrollment type or sender.
+ *
+ * What must stay true: a rate stands beside the attempts that it is of; what was not reported is a line of its own; the
+ * values beyond those listed are one line.
+ */
+
+import { h } from '../kit/dom.js';
+import { count, NOT_REPORTED, orNotReported, plural, rate } from '../kit/format.js';
+import { addressOf } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
+
+/** Values that are listed; the others are one line. */
+const LISTED = 10;
+
+/**
+ * Requests the card's data; null if the source has no such question.
+ * @param {{from?: string, to?: string, os?: string|null, by?: string|null}} asked
+ * @param {{api: any, signal: AbortSignal}} context
+ */
+export async function askSlices({ from, to, os, by }, { api, signal }) {
+  try {
+    return await api.get('getSlices', { from, to, os, by, limit: LISTED }, { signal });
+  } catch (error) {
+    if (error.status === 404 || error.status === 503) return null;
+    throw error;
+  }
+}
+
+/** What leads to the attempts of a line. */
+const filterOf = (by, value) => (value === null ? { without: by } : { [by]: value });
+
+/**
+ * @param {Answer|null} slices
+ * @param {URLSearchParams} parameters of the view
+ * @returns {HTMLElement|null}
+ */
+export function slicesCard(slices, parameters) {
+  if (!slices || !slices.values.length) return null;
+  const links = (one, more) =>
+    addressOf('attempts', {
+      from: slices.from,
+      to: slices.to,
+      os: slices.os,
+      ...filterOf(slices.by, one.value),
+      ...more,
+    });
+  const choice = ([name, label]) =>
+    h(
+      'a',
+      {
+        class: 'button small preset',
+        'data-key': name,
+        'aria-current': name === slices.by ? 'true' : null,
+        href: addressOf('incomplete', { ...Object.fromEntries(parameters), by: name === 'model' ? null : name }),
+      },
+      label,
+    );
+  const { rest } = slices;
+  const rows = rest.values ? [...slices.values, { ...rest, isRest: true }] : slices.values;
+  const name = (one) => (one.isRest ? `${plural(rest.values, 'other')}` : (one.value ?? NOT_REPORTED));
+  const linked = (one, number, more) =>
+    one.isRest || !number ? orNotReported(number, count) : h('a', { href: links(one, more) }, count(number));
+  return h(
+    'section',
+    { class: 'card', 'data-key': 'slices' },
+    h(
+      'div',
+      { class: 'card-head' },
+      h('h2', null, 'Who gives up'),
+      h(
+        'p',
+        { class: 'quiet' },
+        slices.by === 'source'
+          ? 'An attempt counts once for each sender that took part in it.'
+          : 'As it was reported of each attempt, in all sections.',
+      ),
+      h('div', { class: 'actions' }, words.choices('slice').map(choice)),
+    ),
+    dataTable({
+      caption: `Attempts by ${words.slice(slices.by)}`,
+      hideCaption: true,
+      key: (one) => (one.isRest ? 'rest' : `value ${one.value}`),
+      columns: [
+        { key: 'value', label: words.slice(slices.by), class: 'wrap', render: name },
+        { key: 'initiated', label: 'Initiated', numeric: true, render: (one) => linked(one, one.initiated, {}) },
+        {
+          key: 'abandoned',
+          label: 'Abandoned',
+          numeric: true,
+          render: (one) => linked(one, one.abandoned, { outcome: 'abandoned' }),
+        },
+        {
+          key: 'rate',
+          label: 'Give up',
+          numeric: true,
+          render: (one) =>
+            one.measured
+              ? [rate(one.incompleteRate), h('small', null, ` of ${count(one.measured)}`)]
+              : orNotReported(null, count),
+        },
+        {
+          key: 'failed',
+          label: 'Failed',
+          numeric: true,
+          render: (one) => linked(one, one.failed, { outcome: 'failed' }),
+        },
+        {
+          key: 'action',
+          label: 'Most stop at',
+          render: (one) =>
+            one.action ? [words.action(one.action), h('small', null, ` ${count(one.stoppedThere)}`)] : null,
+        },
+      ],
+      rows,
+    }),
+  );
+}
