@@ -19,6 +19,8 @@ mod medians;
 mod queries;
 mod questions;
 mod refresh;
+mod search;
+mod search;
 mod senders;
 mod summary;
 mod web_enrollment;

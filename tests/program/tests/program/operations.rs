@@ -254,6 +254,8 @@ fn special() -> Vec<Special> {
         with("GET /api/devices/enrollment-status/active", "limit=2"),
         with("GET /api/devices/enrollment-status/failures", "platform=ios&limit=5"),
         with("GET /api/devices/limbo", "afterDays=3&limit=5"),
+        with("GET /api/search", "text=contoso&limit=3"),
+        with("GET /api/reports/slices", "by=osVersion&limit=3"),
         with("GET /api/reports/web-enrollment", "os=ios"),
         with("GET /api/reports/coverage", "os=all"),
         with("GET /api/reports/incomplete-enrollments", "section=platformScreens"),

@@ -18,6 +18,7 @@ import { aboutFile, notInFile, openFile, watchDrops } from '../file/desk.js';
 import { pageHead, problemNotice } from '../kit/parts.js';
 import { addressOf, readAddress, segment } from '../kit/address.js';
 import { drawHeader } from './header.js';
+import { openSearch, opensSearch } from './search.js';
 import { Session } from './session.js';
 import signIn from './sign-in.js';
 import { HOME, VIEWS } from './views.js';
@@ -206,7 +207,14 @@ function drawTop() {
     isFile: Boolean(state.file),
     current: state.shown?.view.under ?? state.shown?.view.path,
     signOut,
+    search,
   });
+}
+
+/** Opens the search, where there is something to search. */
+function search() {
+  if (state.file || (state.session.isSignedIn && !state.aside))
+    openSearch({ api: source(), isFile: Boolean(state.file) });
 }
 
 /** Moves focus to the heading as soon as there is one: who reads by ear hears where they are. */
@@ -373,6 +381,11 @@ async function start() {
   // If the server can't be reached, the sign-in says so when it is used; a file can be opened all the same.
   if (!state.session.isSignedIn) await state.session.look().catch(() => {});
   window.addEventListener('hashchange', route);
+  window.addEventListener('keydown', (event) => {
+    if (!opensSearch(event)) return;
+    event.preventDefault();
+    search();
+  });
   watchDrops(lookAt);
   /** @type {HTMLElement} */ (document.querySelector('.skip')).onclick = (event) => {
     // The hash is the address here, so the link alone can't lead there.

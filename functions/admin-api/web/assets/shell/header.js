@@ -25,8 +25,9 @@ function chooseTheme(theme) {
  * @param {boolean} options.isFile whether an opened file is looked at
  * @param {string} [options.current] the path of the view in the navigation
  * @param {() => void} options.signOut
+ * @param {() => void} options.search opens the search
  */
-export function drawHeader({ tenant, isFile, current, signOut }) {
+export function drawHeader({ tenant, isFile, current, signOut, search }) {
   const theme = document.documentElement.dataset.theme ?? 'system';
   patch(
     landmark('top'),
@@ -61,6 +62,13 @@ export function drawHeader({ tenant, isFile, current, signOut }) {
       h(
         'div',
         { class: 'top-bar-end' },
+        tenant
+          ? h(
+              'button',
+              { type: 'button', class: 'small', onclick: search, 'aria-keyshortcuts': 'Control+K Meta+K' },
+              'Search',
+            )
+          : null,
         h(
           'label',
           { class: 'theme' },

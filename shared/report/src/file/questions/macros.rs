@@ -199,6 +199,13 @@ const SESSION: &str = "session_id, enrollment_key, attempt_id, sender_session_id
   profile_version, rule, rule_group, deployment_mode, hybrid_join, items AS items_counted, items_done, timed_out, failed,
   failed_phase, failed_item, end_not_reported, retries, stuck_since, stuck_phase, is_stuck, error_code, error_message";
 
+/// The text asked for, anywhere in another.
+const PATTERN: &str = "('%' || replace(replace(replace(:text, '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%')";
+
+/// The texts that contain the one asked for. So many that nobody would read them are not all looked up.
+const FOUND: &str = "found (id, text) AS MATERIALIZED (
+    SELECT id, text FROM words WHERE text LIKE $pattern ESCAPE '\\' LIMIT 2000)";
+
 /// The ids of the texts that name the person asked for.
 const PERSON: &str = "person (id) AS MATERIALIZED (SELECT id FROM words WHERE text = :user COLLATE NOCASE)";
 
@@ -263,6 +270,8 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "senders" => SENDERS,
         "failed" => "$days AND (:platform IS NULL OR platform = :platform COLLATE NOCASE)",
         "ended" => ENDED,
+        "pattern" => PATTERN,
+        "found" => FOUND,
         "slice" => SLICE,
         "sliced" => SLICED,
         "in_section" => "(:section IS NULL OR section = :section COLLATE NOCASE)",
@@ -410,6 +419,10 @@ fn rule(name: &str, kind: &str) -> Result<Option<(String, String)>> {
                 "(:{name} GLOB '[0-9]*-[0-9]*-[0-9]*' AND :{name} NOT GLOB '*[^0-9-]*' AND length(:{name}) <= 60
       AND length(:{name}) - length(replace(:{name}, '-', '')) = 2)"
             ),
+        ),
+        "search text" => (
+            "'must have between 2 and 100 letters'".to_owned(),
+            format!("(length(trim(:{name})) >= 2 AND length(:{name}) <= 100)"),
         ),
         "boolean" => ("'must be true or false'".to_owned(), format!("(:{name} IN ('true', 'false'))")),
         "reported platform" => {

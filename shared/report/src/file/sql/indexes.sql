@@ -15,3 +15,6 @@ CREATE INDEX failures_of_devices ON failures (enrollment_no) WHERE subject_id = 
 CREATE INDEX device_sources_left ON device_sources (left_at) WHERE left_at IS NOT NULL;
 CREATE INDEX refresh_state_due ON refresh_state (deadline) WHERE deadline IS NOT NULL;
 CREATE INDEX refresh_state_expiry ON refresh_state (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX enrollments_by_name ON enrollments (device_name_word) WHERE device_name_word IS NOT NULL;
+CREATE INDEX enrollments_by_user ON enrollments (user_principal_name_word) WHERE user_principal_name_word IS NOT NULL;
+CREATE INDEX enrollments_by_serial ON enrollments (serial_number) WHERE serial_number IS NOT NULL;

@@ -1,0 +1,214 @@
+/*
+ * The search: a part of an address, a name or a serial number leads to a person, a device, a step or a view.
+ *
+ * What must stay true: it suggests and decides nothing; the arrow keys choose while the focus stays in the field; an
+ * older answer never replaces a newer one; Escape closes it, and afterwards focus is where it was.
+ */
+
+import { addressOf } from '../kit/address.js';
+import { h, patch, uniqueId } from '../kit/dom.js';
+import { plural } from '../kit/format.js';
+import * as words from '../kit/words.js';
+import { VIEWS } from './views.js';
+
+/** How many of each kind are shown. */
+const MOST = 6;
+/** Milliseconds without a key until the text is asked for. */
+const PAUSE = 120;
+
+/**
+ * What the text leads to, in groups.
+ * @param {string} text
+ * @param {any} found as `GET /api/search` answers; null before it has
+ * @param {boolean} isFile whether an opened file is looked at
+ */
+export function suggestions(text, found, isFile) {
+  const wanted = text.trim().toLowerCase();
+  const device = (key) =>
+    isFile ? addressOf('attempts', { enrollmentKey: key, os: 'all' }) : addressOf('diagnostics', { device: key });
+  const person = (name) =>
+    isFile ? addressOf('attempts', { user: name, os: 'all' }) : addressOf('diagnostics', { user: name });
+  const groups = [
+    {
+      title: 'People',
+      entries: (found?.people ?? []).map((one) => ({
+        label: one.userPrincipalName,
+        note: plural(one.devices, 'device'),
+        href: person(one.userPrincipalName),
+      })),
+    },
+    {
+      title: 'Devices',
+      entries: (found?.devices ?? []).map((one) => ({
+        label: one.deviceName ?? one.serialNumber ?? one.enrollmentKey,
+        note: [
+          one.deviceName ? one.serialNumber : null,
+          one.platform && words.platform(one.platform),
+          one.userPrincipalName,
+          one.state && words.deviceState(one.state),
+        ]
+          .filter(Boolean)
+          .join(' · '),
+        href: device(one.enrollmentKey),
+      })),
+    },
+    {
+      title: 'Steps',
+      entries: (found?.steps ?? []).map((one) => ({
+        label: one.title,
+        note: 'who gave up there',
+        href: addressOf('attempts', { action: one.action, outcome: 'abandoned' }),
+      })),
+    },
+    {
+      title: 'Views',
+      entries: VIEWS.filter(
+        (view) => view.nav && !(isFile && view.needsServer) && wanted && view.title.toLowerCase().includes(wanted),
+      ).map((view) => ({ label: view.title, note: null, href: addressOf(view.path) })),
+    },
+  ];
+  return groups.filter((group) => group.entries.length);
+}
+
+/**
+ * Opens the search, unless a dialog is open already.
+ * @param {{api: any, isFile: boolean}} options
+ */
+export function openSearch({ api, isFile }) {
+  if (document.querySelector('dialog[open]')) return;
+  const ids = { title: uniqueId('search'), list: uniqueId('search-list'), note: uniqueId('search-note') };
+  /** @type {any} */
+  const before = document.activeElement;
+  let groups = [];
+  let at = -1;
+  let said = '';
+  let leave = new AbortController();
+  let pause = 0;
+  const entries = () => groups.flatMap((group) => group.entries);
+  const optionId = (index) => `${ids.list}-${index}`;
+  const go = (entry) => {
+    // Focus belongs to the heading of what comes.
+    dialog.dataset.left = '';
+    dialog.close();
+    location.hash = entry.href;
+  };
+  const input = /** @type {HTMLInputElement} */ (
+    h('input', {
+      type: 'search',
+      role: 'combobox',
+      autocomplete: 'off',
+      spellcheck: 'false',
+      maxlength: 100,
+      'aria-labelledby': ids.title,
+      'aria-describedby': ids.note,
+      'aria-controls': ids.list,
+      'aria-expanded': 'false',
+      'aria-autocomplete': 'list',
+      oninput: () => {
+        clearTimeout(pause);
+        pause = setTimeout(ask, PAUSE);
+      },
+      onkeydown: (event) => {
+        const all = entries();
+        if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+          event.preventDefault();
+          if (all.length) at = (at + (event.key === 'ArrowDown' ? 1 : all.length - (at < 0 ? 0 : 1))) % all.length;
+          draw();
+        } else if (event.key === 'Enter' && all.length) {
+          event.preventDefault();
+          go(all[Math.max(at, 0)]);
+        }
+      },
+    })
+  );
+  const list = h('div', { id: ids.list, role: 'listbox', 'aria-labelledby': ids.title, class: 'search-list' });
+  const note = h('p', { id: ids.note, class: 'quiet', role: 'status' });
+  const dialog = /** @type {HTMLDialogElement} */ (
+    h(
+      'dialog',
+      {
+        class: 'file-dialog search-dialog',
+        'aria-labelledby': ids.title,
+        onclose: () => {
+          clearTimeout(pause);
+          leave.abort();
+          dialog.remove();
+          if (!('left' in dialog.dataset)) before?.focus();
+        },
+      },
+      h('h2', { id: ids.title }, 'Search people, devices, steps'),
+      input,
+      note,
+      list,
+      h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => dialog.close() }, 'Close')),
+    )
+  );
+  function draw() {
+    let index = -1;
+    patch(
+      list,
+      groups.map((group) => {
+        const title = `${ids.list}-${group.title}`;
+        return h(
+          'div',
+          { role: 'group', 'aria-labelledby': title, 'data-key': group.title },
+          h('p', { id: title, class: 'search-group', role: 'presentation' }, group.title),
+          group.entries.map((entry) => {
+            index += 1;
+            return h(
+              'div',
+              {
+                id: optionId(index),
+                role: 'option',
+                'aria-selected': String(index === at),
+                'data-key': entry.href,
+                onclick: () => go(entry),
+              },
+              h('span', null, entry.label),
+              entry.note ? h('small', null, entry.note) : null,
+            );
+          }),
+        );
+      }),
+    );
+    input.setAttribute('aria-expanded', String(groups.length > 0));
+    if (at >= 0) input.setAttribute('aria-activedescendant', optionId(at));
+    else input.removeAttribute('aria-activedescendant');
+    list.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
+    note.textContent = said;
+  }
+  async function ask() {
+    leave.abort();
+    leave = new AbortController();
+    const { signal } = leave;
+    const text = input.value.trim();
+    let found = null;
+    said = text.length < 2 ? 'Type at least two letters.' : '';
+    if (text.length >= 2) {
+      try {
+        found = await api.get('search', { text, limit: MOST }, { signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        said = error.status === 404 ? 'This file can’t be searched.' : `The search failed: ${error.title}`;
+      }
+      if (signal.aborted) return;
+    }
+    groups = suggestions(text, found, isFile);
+    at = -1;
+    const shown = entries().length;
+    if (found?.tooMany) said = 'Many texts contain this; type more of it.';
+    else if (found)
+      said = shown
+        ? `${plural(shown, 'suggestion')}, at most ${MOST} of a kind.`
+        : 'Nothing was reported with this in its name.';
+    draw();
+  }
+  document.body.append(dialog);
+  dialog.showModal();
+  input.focus();
+  ask();
+}
+
+/** Whether a key opens the search. @param {KeyboardEvent} event */
+export const opensSearch = (event) =>
+  (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === 'k';
