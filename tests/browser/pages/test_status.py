@@ -142,6 +142,26 @@ def test_a_device_being_enrolled_leads_to_its_attempt(server, visit, page):
     expect(page.get_by_text("In progress").first).to_be_visible()
 
 
+def test_the_board_has_the_device_nearest_to_its_limit_first_one_click_away(server, visit, page):
+    visit("#/status", HEADING)
+    page.get_by_role("link", name="Nearest to their limit first").click()
+    wait_for_view(page, "Enrolling now")
+    shown = lines(page.get_by_role("table", name="Devices being enrolled, nearest to their limit first"))
+    active = server.get("/api/devices/enrollment-status/active", limit=200)["active"]
+    assert len(shown) == len(active) > 2
+    order = sorted((one["deadline"] for one in active if one["deadline"]), key=str)
+    names = {}
+    for one in active:
+        names.setdefault(one["deadline"], set()).add(one["deviceName"] or one["enrollmentKey"])
+    for line, deadline in zip(shown, order, strict=False):
+        assert line["Device and user"].split("\n")[0] in names[deadline]
+    page.clock.install()
+    serial = f"PAGE{uuid.uuid4().hex[:8]}"
+    server.post_event("enrollment.started", {"device": {"serialNumber": serial, "name": serial}, "platform": "ios"})
+    page.reload()
+    expect(page.get_by_role("link", name=serial)).to_be_visible()
+
+
 def test_a_held_device_is_shown_as_waiting(server, visit, page):
     serial = f"PAGE{uuid.uuid4().hex[:8]}"
     device = {"device": {"serialNumber": serial, "name": f"Mac {serial}"}, "platform": "macos"}

@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { asText, othersWords, subjectOf } from '../assets/views/diagnostics-words.js';
+import { suggestions } from '../assets/shell/suggestions.js';
+import { byNearness, spanOf } from '../assets/views/time-parts.js';
 import { differs, merge } from '../assets/views/profile-changes.js';
 import {
   FIELDS,
@@ -128,4 +130,84 @@ test('an address is a person, anything else a device', () => {
   assert.deepEqual(subjectOf('a@b.example'), { user: 'a@b.example' });
   assert.deepEqual(subjectOf('C02X'), { device: 'C02X' });
   assert.equal(othersWords(null, 'UTC'), 'No other device or person is known to be affected.');
+});
+
+test('devices come by the time they have left, those without a limit last', () => {
+  const asOf = '2026-03-20T12:00:00.000Z';
+  const device = (deadline, startedAt) => ({ enrollmentKey: `${deadline} ${startedAt}`, deadline, startedAt });
+  const found = byNearness(
+    [
+      device(null, '1'),
+      device('2026-03-20T12:30:00.000Z', '2'),
+      device('2026-03-20T11:59:00.000Z', '3'),
+      device(null, '0'),
+    ],
+    asOf,
+  );
+  assert.deepEqual(
+    found.map((one) => [one.left, one.startedAt]),
+    [
+      [-1, '3'],
+      [30, '2'],
+      [null, '0'],
+      [null, '1'],
+    ],
+  );
+});
+
+test('an item has its part of the session’s time, and none where its begin was not reported', () => {
+  const session = {
+    startedAt: '2026-03-20T12:00:00.000Z',
+    endedAt: '2026-03-20T13:00:00.000Z',
+    lastEventAt: '2026-03-20T13:00:00.000Z',
+    deadline: '2026-03-20T13:00:00.000Z',
+    timedOut: false,
+  };
+  const item = (beganAt, settledAt) => ({ beganAt, settledAt });
+  const at = (minute) => `2026-03-20T12:${minute}:00.000Z`;
+  assert.deepEqual(spanOf(session, item(at(15), at(30))), { from: 0.25, to: 0.5, isOpen: false });
+  assert.deepEqual(spanOf(session, item(at(15), null)), { from: 0.25, to: 1, isOpen: true });
+  assert.equal(spanOf(session, item(null, at(30))), null);
+  assert.equal(spanOf({ ...session, endedAt: session.startedAt }, item(at(15), at(30))), null);
+  // What went on until after the limit is drawn up to the limit at least.
+  const late = { ...session, endedAt: null, lastEventAt: at(30), deadline: '2026-03-20T13:00:00.000Z', timedOut: true };
+  assert.deepEqual(spanOf(late, item(at(15), at(30))), { from: 0.25, to: 0.5, isOpen: false });
+});
+
+const VIEWS = [
+  { path: 'status', title: 'Enrollment status', nav: true },
+  { path: 'senders', title: 'Senders', nav: true, needsServer: true },
+  { path: 'attempt', title: 'Sender of none' },
+];
+
+test('the search leads to a diagnosis, in a file to attempts, and to views by their titles', () => {
+  const found = {
+    people: [{ userPrincipalName: 'ada@contoso.example', devices: 1 }],
+    devices: [
+      {
+        enrollmentKey: 'k',
+        deviceName: null,
+        serialNumber: 'sn',
+        platform: 'ios',
+        userPrincipalName: null,
+        state: null,
+      },
+    ],
+    steps: [],
+  };
+  const of = (isFile, text = 'sender') =>
+    suggestions(text, found, isFile, VIEWS).map((group) => [
+      group.title,
+      group.entries.map((one) => [one.label, one.href]),
+    ]);
+  assert.deepEqual(of(false), [
+    ['People', [['ada@contoso.example', '#/diagnostics?user=ada%40contoso.example']]],
+    ['Devices', [['sn', '#/diagnostics?device=k']]],
+    ['Views', [['Senders', '#/senders']]],
+  ]);
+  assert.deepEqual(of(true), [
+    ['People', [['ada@contoso.example', '#/attempts?user=ada%40contoso.example&os=all']]],
+    ['Devices', [['sn', '#/attempts?enrollmentKey=k&os=all']]],
+  ]);
+  assert.deepEqual(suggestions('', null, false, VIEWS), []);
 });

@@ -5,70 +5,15 @@
  * older answer never replaces a newer one; Escape closes it, and afterwards focus is where it was.
  */
 
-import { addressOf } from '../kit/address.js';
 import { h, patch, uniqueId } from '../kit/dom.js';
 import { plural } from '../kit/format.js';
-import * as words from '../kit/words.js';
+import { suggestions } from './suggestions.js';
 import { VIEWS } from './views.js';
 
 /** How many of each kind are shown. */
 const MOST = 6;
 /** Milliseconds without a key until the text is asked for. */
 const PAUSE = 120;
-
-/**
- * What the text leads to, in groups.
- * @param {string} text
- * @param {any} found as `GET /api/search` answers; null before it has
- * @param {boolean} isFile whether an opened file is looked at
- */
-export function suggestions(text, found, isFile) {
-  const wanted = text.trim().toLowerCase();
-  const device = (key) =>
-    isFile ? addressOf('attempts', { enrollmentKey: key, os: 'all' }) : addressOf('diagnostics', { device: key });
-  const person = (name) =>
-    isFile ? addressOf('attempts', { user: name, os: 'all' }) : addressOf('diagnostics', { user: name });
-  const groups = [
-    {
-      title: 'People',
-      entries: (found?.people ?? []).map((one) => ({
-        label: one.userPrincipalName,
-        note: plural(one.devices, 'device'),
-        href: person(one.userPrincipalName),
-      })),
-    },
-    {
-      title: 'Devices',
-      entries: (found?.devices ?? []).map((one) => ({
-        label: one.deviceName ?? one.serialNumber ?? one.enrollmentKey,
-        note: [
-          one.deviceName ? one.serialNumber : null,
-          one.platform && words.platform(one.platform),
-          one.userPrincipalName,
-          one.state && words.deviceState(one.state),
-        ]
-          .filter(Boolean)
-          .join(' · '),
-        href: device(one.enrollmentKey),
-      })),
-    },
-    {
-      title: 'Steps',
-      entries: (found?.steps ?? []).map((one) => ({
-        label: one.title,
-        note: 'who gave up there',
-        href: addressOf('attempts', { action: one.action, outcome: 'abandoned' }),
-      })),
-    },
-    {
-      title: 'Views',
-      entries: VIEWS.filter(
-        (view) => view.nav && !(isFile && view.needsServer) && wanted && view.title.toLowerCase().includes(wanted),
-      ).map((view) => ({ label: view.title, note: null, href: addressOf(view.path) })),
-    },
-  ];
-  return groups.filter((group) => group.entries.length);
-}
 
 /**
  * Opens the search, unless a dialog is open already.
@@ -182,6 +127,7 @@ export function openSearch({ api, isFile }) {
     leave = new AbortController();
     const { signal } = leave;
     const text = input.value.trim();
+    /** @type {any} */
     let found = null;
     said = text.length < 2 ? 'Type at least two letters.' : '';
     if (text.length >= 2) {
@@ -193,7 +139,7 @@ export function openSearch({ api, isFile }) {
       }
       if (signal.aborted) return;
     }
-    groups = suggestions(text, found, isFile);
+    groups = suggestions(text, found, isFile, VIEWS);
     at = -1;
     const shown = entries().length;
     if (found?.tooMany) said = 'Many texts contain this; type more of it.';

@@ -14,6 +14,7 @@ import diagnostics from '../views/diagnostics.js';
 import esp from '../views/esp.js';
 import files from '../views/files.js';
 import incomplete from '../views/incomplete.js';
+import live from '../views/live.js';
 import profile from '../views/profile.js';
 import profiles from '../views/profiles.js';
 import senders from '../views/senders.js';
@@ -43,6 +44,7 @@ export const VIEWS = [
   },
   { path: 'files', title: 'Files', nav: true, needsServer: true, module: files },
   { path: 'account', title: 'Account', needsServer: true, module: account },
+  { path: 'live', title: 'Enrolling now', under: 'status', needsServer: true, module: live },
   { path: 'attempts', title: 'Attempts', under: 'incomplete', module: attempts },
   { path: 'attempt', title: 'Attempt', under: 'incomplete', module: attempt },
   {

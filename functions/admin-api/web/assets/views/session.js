@@ -7,7 +7,7 @@
  */
 
 import { progressBar } from '../kit/chart.js';
-import { h, patch } from '../kit/dom.js';
+import { h, patch, svg } from '../kit/dom.js';
 import { dateTime, minutes, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
 import { adviceList, asOf, badge, notice, pageHead } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
@@ -31,6 +31,7 @@ import {
   sessionAddress,
   stateBadge,
 } from './esp-parts.js';
+import { spanOf } from './time-parts.js';
 
 /** Its end, or the words for a missing one. */
 function ended(session, zone) {
@@ -43,6 +44,25 @@ const minutesBetween = (from, to) => (Date.parse(to) - Date.parse(from)) / 60_00
 /** An item's duration; not reported if the item settled without having been in progress. */
 const took = (one) =>
   one.settledAt && one.settledAt !== one.beganAt ? minutesBetween(one.beganAt, one.settledAt) : null;
+
+/** The picture of it; what it shows stands in the other columns. */
+function bar(session, one) {
+  const span = spanOf(session, one);
+  if (!span) return NOT_REPORTED;
+  const kind = one.state === 'error' ? 'bar-lost' : 'bar-fill';
+  return svg(
+    'svg',
+    { class: 'bar-picture', height: '12', 'aria-hidden': 'true', focusable: 'false' },
+    svg('rect', { class: 'bar-track', height: '12', width: '100%' }),
+    svg('rect', {
+      class: span.isOpen ? `${kind} bar-open` : kind,
+      height: '12',
+      x: `${span.from * 100}%`,
+      // What took no time is seen too.
+      width: `${Math.max(span.to - span.from, 0.005) * 100}%`,
+    }),
+  );
+}
 
 function items(session, phase, zone) {
   const list = session.items.filter((one) => one.phase === phase.phase);
@@ -71,6 +91,15 @@ function items(session, phase, zone) {
           ],
         },
         { key: 'tracking', label: 'Part in the session', class: 'wrap', render: (one) => tracking(one.tracking) },
+        {
+          key: 'when',
+          label: [
+            h('span', { 'aria-hidden': 'true' }, 'In the session’s time'),
+            h('span', { class: 'visually-hidden' }, 'Bar'),
+          ],
+          class: 'bar',
+          render: (one) => bar(session, one),
+        },
         {
           key: 'took',
           label: 'Took',

@@ -364,7 +364,10 @@ export default {
         card(
           'active',
           'Enrolling now',
-          active?.next ? `The newest ${count(active.active.length)}` : null,
+          [
+            active?.next ? `The newest ${count(active.active.length)}. ` : null,
+            h('a', { class: 'server-only', href: addressOf('live') }, 'Nearest to their limit first'),
+          ],
           active ? activeTable(data) : notInSummary('devices'),
         ),
         card(

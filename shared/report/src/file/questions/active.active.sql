@@ -8,6 +8,6 @@ WITH
     ORDER BY active_since DESC, enrollment_no DESC LIMIT $limit + 1),
   page AS (SELECT * FROM found ORDER BY active_since DESC, enrollment_no DESC LIMIT $limit)
 SELECT enrollment_key, device_name, user_principal_name, platform, platform_words, platform_label, state, waits_for, stage, progress,
-  started_at, attempt_id, session_id,
+  started_at, deadline, attempt_id, session_id,
   CASE WHEN (SELECT count(*) FROM found) > $limit THEN $cursor(active_since, enrollment_no) END AS next_cursor
 FROM page ORDER BY active_since DESC, enrollment_no DESC

@@ -133,6 +133,9 @@ SELECT
           WHERE v.attempt_no = a.attempt_no AND v.left_at IS NOT NULL AND k.step IS NOT NULL) * 1.0 / nullif(steps.n, 0)
     END AS DOUBLE) AS progress,
   $iso(e.active_since) AS started_at,
+  --: ISO 8601, UTC | Until when it is in progress if nothing more happens: the limit of the Enrollment Status Page, else that
+  --: of the attempt.
+  CAST(coalesce($iso(x.deadline), $iso(a.deadline)) AS TEXT) AS deadline,
   --: The attempt in progress, in hexadecimal; empty when only a session is.
   CAST(lower(nullif(hex(a.attempt_id), '')) AS TEXT) AS attempt_id,
   CAST(lower(nullif(hex(x.session_id), '')) AS TEXT) AS session_id,

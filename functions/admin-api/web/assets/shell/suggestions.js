@@ -1,0 +1,66 @@
+/*
+ * What a searched text leads to: people, devices, steps and views.
+ *
+ * What must stay true: it suggests and decides nothing. It uses no element, so its tests need no page.
+ */
+
+import { addressOf } from '../kit/address.js';
+import { plural } from '../kit/format.js';
+import * as words from '../kit/words.js';
+
+/**
+ * What the text leads to, in groups.
+ * @param {string} text
+ * @param {any} found as `GET /api/search` answers; null before it has
+ * @param {boolean} isFile whether an opened file is looked at
+ * @param {{path: string, title: string, nav?: boolean, needsServer?: boolean}[]} views
+ */
+export function suggestions(text, found, isFile, views) {
+  const wanted = text.trim().toLowerCase();
+  const device = (key) =>
+    isFile ? addressOf('attempts', { enrollmentKey: key, os: 'all' }) : addressOf('diagnostics', { device: key });
+  const person = (name) =>
+    isFile ? addressOf('attempts', { user: name, os: 'all' }) : addressOf('diagnostics', { user: name });
+  const groups = [
+    {
+      title: 'People',
+      entries: (found?.people ?? []).map((one) => ({
+        label: one.userPrincipalName,
+        note: plural(one.devices, 'device'),
+        href: person(one.userPrincipalName),
+      })),
+    },
+    {
+      title: 'Devices',
+      entries: (found?.devices ?? []).map((one) => ({
+        label: one.deviceName ?? one.serialNumber ?? one.enrollmentKey,
+        note: [
+          one.deviceName ? one.serialNumber : null,
+          one.platform && words.platform(one.platform),
+          one.userPrincipalName,
+          one.state && words.deviceState(one.state),
+        ]
+          .filter(Boolean)
+          .join(' · '),
+        href: device(one.enrollmentKey),
+      })),
+    },
+    {
+      title: 'Steps',
+      entries: (found?.steps ?? []).map((one) => ({
+        label: one.title,
+        note: 'who gave up there',
+        href: addressOf('attempts', { action: one.action, outcome: 'abandoned' }),
+      })),
+    },
+    {
+      title: 'Views',
+      entries: views
+        .filter(
+          (view) => view.nav && !(isFile && view.needsServer) && wanted && view.title.toLowerCase().includes(wanted),
+        )
+        .map((view) => ({ label: view.title, note: null, href: addressOf(view.path) })),
+    },
+  ];
+  return groups.filter((group) => group.entries.length);
+}
