@@ -1,12 +1,16 @@
 """The files. What must stay true: a download has the bytes of the file that is listed."""
 
+import csv
 import hashlib
 import sqlite3
+import uuid
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from conftest import cells, number, wait_for_view
+from conftest import cells, number, query, wait_for_view
+from views import all_views
 
 FILES = "/api/reports/files"
 
@@ -58,3 +62,38 @@ def test_a_file_is_made_on_request(server, visit, page):
     after = server.get(FILES)["files"]
     assert len(after) > len(before) and after[0]["asOf"] > before[0]["asOf"]
     expect(page.locator(".hash code").first).to_have_attribute("title", after[0]["sha256"])
+
+
+def test_each_table_is_a_csv_one_click_away(server, visit, page):
+    """Numbers are those that were answered, and a name that begins like a formula is none."""
+    serial = f"PAGE{uuid.uuid4().hex[:8]}"
+    name = f'=HYPERLINK("{serial}")'
+    data = {"platform": "ios", "device": {"serialNumber": serial, "name": name}}
+    for kind in ("enrollment.started", "enrollment.cancelled"):
+        server.post_event(kind, data)
+    visit(f"#/attempts?enrollmentKey={serial.lower()}", "Attempts")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download as CSV: Attempts, newest first").click()
+    assert saved.value.suggested_filename == "attempts-newest-first.csv"
+    rows = list(csv.DictReader(Path(saved.value.path()).read_text("utf-8-sig").splitlines()))
+    assert [row["Device and user"] for row in rows] == [f"'{name}"]
+
+    span = server.settled
+    page.goto(f"{server.url}/#/incomplete{query(**span)}")
+    wait_for_view(page, "Incomplete enrollments")
+    report = server.get("/api/reports/incomplete-enrollments", **span)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download as CSV: Abandoned attempts by place").click()
+    rows = list(csv.DictReader(Path(saved.value.path()).read_text("utf-8-sig").splitlines()))
+    assert sum(int(row["Abandoned"]) for row in rows) == report["abandoned"]
+
+    # Every table of every view has one, if it has rows.
+    for address, heading, content in all_views(server).values():
+        page.goto(f"{server.url}/{address}")
+        wait_for_view(page, heading)
+        expect(page.locator(f"main {content}").first).to_be_attached()
+        without = page.evaluate(
+            "[...document.querySelectorAll('main .table-region')].filter((one) => "
+            "!one.querySelector('tr.empty') && !one.querySelector('.table-csv')).length"
+        )
+        assert without == 0, address

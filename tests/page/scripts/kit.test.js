@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { addressOf, readAddress, segment } from '../assets/kit/address.js';
 import { called } from '../assets/kit/called.js';
+import { csvOf, fileName } from '../assets/kit/csv.js';
 import { calendar, keptRange, lastDays, rangeIn } from '../assets/kit/filters.js';
 import * as format from '../assets/kit/format.js';
 import lexicon from '../assets/kit/lexicon.js';
@@ -142,4 +143,28 @@ test('a problem has words whatever the server sent', () => {
     errors: [1],
   });
   assert.deepEqual([title, detail, members.errors], ['Malformed', 'from: is no day', [1]]);
+});
+
+test('a table as CSV: numbers as they are, quotation marks doubled, no text a formula', () => {
+  assert.equal(
+    csvOf([
+      ['Model', 'Initiated', 'Rate'],
+      ['iPad, 9th "gen"', 1094, 0.25],
+      ['=HYPERLINK("x")', -3, null],
+      ['  +1', 0, format.NONE],
+      ['a; =1', 1, 'b\t@c'],
+      ['＝1', 1, 'line\nbreak'],
+    ]),
+    [
+      'Model,Initiated,Rate',
+      '"iPad, 9th ""gen""",1094,0.25',
+      '"\'=HYPERLINK(""x"")",-3,',
+      "'  +1,0,",
+      "a; '=1,1,b\t'@c",
+      '\'＝1,1,"line\nbreak"',
+      '',
+    ].join('\r\n'),
+  );
+  assert.equal(fileName('Attempts by OS version'), 'attempts-by-os-version.csv');
+  assert.equal(fileName('…'), 'table.csv');
 });

@@ -6,6 +6,7 @@
  * column heads its row.
  */
 
+import { csvOf, fileName } from './csv.js';
 import { h, uniqueId } from './dom.js';
 import { NONE } from './format.js';
 
@@ -17,6 +18,32 @@ import { NONE } from './format.js';
  * @property {(row: any, index: number) => any} [render] what a cell holds, as children of `h`
  * @property {string} [class] of its heading and cells
  */
+
+/** The texts of an element, apart from each other. */
+function textOf(node) {
+  if (node.nodeType === Node.TEXT_NODE) return node.data.trim();
+  if (node.nodeType !== Node.ELEMENT_NODE || node.getAttribute('aria-hidden') === 'true') return '';
+  return [...node.childNodes].map(textOf).filter(Boolean).join(' ');
+}
+
+/** Saves a table's rows as a file. What is only a picture of another column is left out. */
+function save(caption, columns, rows) {
+  const written = columns.filter((column) => column.class !== 'bar' && column.key !== 'bar');
+  const shown = (content) => textOf(h('div', null, content));
+  const cells = rows.map((row, index) =>
+    written.map((column) => {
+      const value = row[column.key];
+      if (column.numeric && (typeof value === 'number' || value === null)) return value;
+      return shown(column.render ? column.render(row, index) : value);
+    }),
+  );
+  const heads = written.map((column) => shown(column.label));
+  // Excel takes a file for UTF-8 by the mark at its beginning.
+  const address = URL.createObjectURL(new Blob(['\ufeff', csvOf([heads, ...cells])], { type: 'text/csv' }));
+  const link = /** @type {HTMLAnchorElement} */ (h('a', { href: address, download: fileName(caption) }));
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
 
 const classOf = (column) => [column.numeric && 'number', column.class].filter(Boolean).join(' ') || null;
 
@@ -69,5 +96,17 @@ export function dataTable({ caption, hideCaption, columns, rows, empty = 'Nothin
           : h('tr', { class: 'empty' }, h('td', { colspan: columns.length }, empty)),
       ),
     ),
+    rows.length
+      ? h(
+          'button',
+          {
+            type: 'button',
+            class: 'small table-csv',
+            'aria-label': `Download as CSV: ${caption}`,
+            onclick: () => save(caption, columns, rows),
+          },
+          'CSV',
+        )
+      : null,
   );
 }
