@@ -20,7 +20,6 @@ mod queries;
 mod questions;
 mod refresh;
 mod search;
-mod search;
 mod senders;
 mod summary;
 mod web_enrollment;

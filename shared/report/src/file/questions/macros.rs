@@ -374,7 +374,10 @@ pub(super) fn refusal(parameters: &[Parameter], days: Option<Days>) -> Result<St
     };
     for Parameter { name, kind, .. } in parameters {
         let Some((problem, valid)) = rule(name, kind)? else { continue };
-        check(name, &problem, &format!(":{name} IS NOT NULL AND NOT coalesce({valid}, 0)"));
+        // Nothing can be searched without a text; every other question answers without its parameters.
+        let missing = if kind == "search text" { "1" } else { "0" };
+        let given = format!("CASE WHEN :{name} IS NULL THEN {missing} ELSE NOT coalesce({valid}, 0) END");
+        check(name, &problem, &given);
     }
     let asked = match days {
         None => "",
