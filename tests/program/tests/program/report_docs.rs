@@ -31,6 +31,25 @@ fn the_documentation_is_of_this_file() {
     assert!(has_sql_that_works(&guide, &report.conn) > 8);
     assert!(has_sql_that_works(&Page::open("README.md"), &report.conn) > 3);
     has_queries_that_work(&metadata, &report);
+    the_dashboard_shows_something(&report.conn);
+}
+
+/// Each query of Grafana's dashboard finds rows, and those over time have numbers of seconds.
+fn the_dashboard_shows_something(conn: &Connection) {
+    let dashboard: Value = serde_json::from_str(&Page::open("docs/grafana/vestibule.json").text).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    assert!(panels.len() > 5);
+    for panel in panels {
+        let target = &panel["targets"][0];
+        let sql = target["rawQueryText"].as_str().unwrap();
+        assert_eq!(target["queryText"], sql, "{}", panel["title"]);
+        let mut rows = conn.prepare(sql).unwrap_or_else(|error| panic!("{}: {error}", panel["title"]));
+        let mut rows = rows.query([]).unwrap();
+        let first = rows.next().unwrap().unwrap_or_else(|| panic!("{} shows nothing", panel["title"]));
+        if target["queryType"] == "time series" {
+            assert!(first.get::<_, i64>("time").unwrap() > 1_600_000_000, "{}", panel["title"]);
+        }
+    }
 }
 
 /// A table or view, as `report query` lists it.
