@@ -4,6 +4,7 @@
 //! simply not found. Every answer gives the instant for which it is true.
 
 mod advice;
+mod annotations;
 mod auth;
 mod browser;
 mod diagnostics;
@@ -22,6 +23,7 @@ mod sources;
 mod tenant;
 mod web;
 
+pub use annotations::{annotation_json, new_annotation_id};
 pub use diagnostics::subject;
 pub use erasures::kept_about;
 pub use oidc::check_issuer;
@@ -196,6 +198,9 @@ impl Api {
             Operation::Diagnose => self.diagnostics(&call).await,
             Operation::GetAdvice => advice::show(self.archive.advice(), &call, id),
             Operation::GetSources => self.sources(&call).await,
+            Operation::AddAnnotation => self.add_annotation(&call).await,
+            Operation::ReplaceAnnotation => self.replace_annotation(&call, id).await,
+            Operation::RemoveAnnotation => self.remove_annotation(&call, id).await,
             Operation::GetTenant => self.show_tenant(&call).await,
             Operation::ChangeTenant => self.change_tenant(call).await,
             Operation::SignOut => self.sign_out(&call).await,

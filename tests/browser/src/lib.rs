@@ -9,7 +9,8 @@ mod chromium;
 
 use std::path::Path;
 use std::process::Command;
-use vestibule_program_tests::{Folder, Serve};
+use vestibule_domain::Millis;
+use vestibule_program_tests::{Folder, Serve, now};
 use vestibule_test_tools::venv;
 
 /// The packages that pip installs; the last includes axe-core.
@@ -48,6 +49,9 @@ impl Sample {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let secret = self.made(&["source", "add", ENDS_TENANT, "jamf", "--url", url], "secret");
         let ends_hook = format!("{url}/hooks/{ENDS_TENANT}/jamf/{secret}");
+        // In the file, too, and on the charts of all tests.
+        let day = (now() - Millis::from_days(8)).day(vestibule_domain::time::Tz::UTC).to_string();
+        self.folder.json(&["annotation", "add", TENANT, &day, "A letter to all staff"]);
         let mut python = Command::new(venv("browser", &TOOLS).join("python"));
         python
             .current_dir(here.join("pages"))

@@ -92,7 +92,10 @@ impl Sample {
         let profiles = &admin.json("/api/devices/esp-profiles").await;
         let browser = Self::post(&admin, "/api/browser-sessions", &json!({})).await.ok(201);
         let spare = Self::post(&admin, "/api/devices/esp-profiles", &json!({"displayName": "Spare"})).await.ok(201);
+        let annotation = json!({"from": "2026-11-15", "text": "Terms of use changed"});
+        let annotation = Self::post(&admin, "/api/annotations", &annotation).await.ok(201);
         let names = vec![
+            ("spare-annotations", text(&annotation, "/annotation/id")),
             ("devices", text(session, "/sessions/0/enrollmentKey")),
             ("sessions", text(session, "/sessions/0/sessionId")),
             ("attempts", text(attempt, "/attempts/0/attemptId")),
@@ -250,6 +253,16 @@ fn special() -> Vec<Special> {
         (json!({"displayName": "x", "enabled": "hush"}), "enabled"),
         (json!({"displayName": "x", "colour": "hush"}), "colour"),
     ];
+    let bad_annotations = vec![
+        (json!({"text": "hush"}), "from"),
+        (json!({"from": "2026-11-15"}), "text"),
+        (json!({"from": "hush", "text": "x"}), "from"),
+        (json!({"from": "2026-11-15", "to": "2026-11-15", "text": "hush"}), "to"),
+        (json!({"from": "2026-11-15", "text": "hush@contoso.example"}), "text"),
+        (json!({"from": "2026-11-15", "text": 5}), "text"),
+        (json!({"from": "2026-11-15", "text": "x", "colour": "hush"}), "body"),
+        (json!(["hush"]), "body"),
+    ];
     vec![
         with("GET /api/devices/enrollment-status/active", "limit=2"),
         with("GET /api/devices/enrollment-status/failures", "platform=ios&limit=5"),
@@ -319,6 +332,8 @@ fn special() -> Vec<Special> {
                 (json!(["hush"]), "body"),
             ],
         ),
+        refuses("POST /api/annotations", bad_annotations.clone()),
+        refuses("PUT /api/annotations/{id}", bad_annotations),
         Special { bad_query: Some(("user=hush&device=hush", "device")), ..with("GET /api/person", "device={devices}") },
         Special {
             body: Some(json!({"code": "{code}"})),

@@ -17,6 +17,7 @@ import { addressOf } from '../kit/address.js';
 import { summaryFirst } from '../file/summary-first.js';
 import * as words from '../kit/words.js';
 import { placesTable, topPlace } from './incomplete-places.js';
+import { annotations } from './annotations.js';
 import { askWebEnrollment, webEnrollmentCard } from './web-enrollment.js';
 
 const NO_SECTION = 'No section reported';
@@ -97,7 +98,7 @@ function tileRow(report, before, links) {
   );
 }
 
-function dailyChart(report, links) {
+function dailyChart(report, links, notes) {
   const days = [...new Set(report.daily.map((one) => one.date))];
   const sections = [...new Set(report.daily.map((one) => one.section))];
   const at = new Map(report.daily.map((one) => [`${one.date} ${one.section}`, one.abandoned]));
@@ -109,6 +110,7 @@ function dailyChart(report, links) {
       name: section ? words.section(section) : NO_SECTION,
       values: days.map((date) => at.get(`${date} ${section}`) ?? 0),
     })),
+    notes,
     // The API has no filter for attempts without a section.
     href: (index, series) =>
       sections[series]
@@ -252,6 +254,7 @@ export default {
 
     let coverage = null;
     let web = null;
+    const noted = annotations(context, () => newest && draw(newest, before));
     // `before` is undefined until it is known.
     const draw = (report, before) => {
       if (signal.aborted) return;
@@ -276,7 +279,8 @@ export default {
           'section',
           { class: 'card', 'data-key': 'daily' },
           h('h2', { class: report.abandoned === null ? null : 'visually-hidden' }, 'By day'),
-          report.abandoned === null ? h('p', { class: 'quiet' }, UNMEASURED) : dailyChart(report, links),
+          report.abandoned === null ? h('p', { class: 'quiet' }, UNMEASURED) : dailyChart(report, links, noted.notes()),
+          noted.panel(today),
         ),
         report.abandoned === null ? null : placesTable(report, links, parameters),
         funnelCard(report, links),
@@ -299,6 +303,9 @@ export default {
         }),
         askWebEnrollment(asked, context).then((found) => {
           web = found;
+          if (newest) draw(newest, before);
+        }),
+        noted.ask(range).then(() => {
           if (newest) draw(newest, before);
         }),
       ]);
