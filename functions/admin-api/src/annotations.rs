@@ -1,10 +1,11 @@
 //! Writing annotations: what the organisation did, by date (docs/DOMAIN.md, R14). Reading them is a question of the file.
 
+use crate::body::Body;
 use crate::query::invalid;
 use crate::{Api, Call, store_problem};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use vestibule_domain::annotation::{Annotation, AnnotationError, Annotations, Note};
 use vestibule_platform::credentials::random;
 use vestibule_platform::problem::{empty, json as answer};
@@ -14,8 +15,6 @@ use vestibule_store::{Credential, StoreError};
 /// Who wrote it, of somebody who signed in with the organisation's account. Whose account it was is not kept, since the
 /// file goes to people who do not know the directory.
 const ACCOUNT: &str = "account";
-/// The members of a body.
-const MEMBERS: [&str; 3] = ["from", "to", "text"];
 
 /// A change that was not made.
 enum Refused {
@@ -64,25 +63,10 @@ pub fn annotation_json(annotation: &Annotation) -> Value {
 
 /// What a body says.
 fn note(call: &Call) -> Result<Note, Problem> {
-    let body: Value = serde_json::from_slice(call.request.body())
-        .map_err(|_| Problem::bad_request().detail("The body is not JSON."))?;
-    let Value::Object(members) = body else { return Err(invalid("body", "must be an object")) };
-    if members.keys().any(|name| !MEMBERS.contains(&name.as_str())) {
-        return Err(invalid("body", "has a member that is none of from, to and text"));
-    }
-    let (from, text) = (text_of(&members, "from")?, text_of(&members, "text")?);
-    let required = |name: &str, given: Option<String>| given.ok_or_else(|| invalid(name, "is missing"));
-    let (from, text) = (required("from", from)?, required("text", text)?);
-    let to = text_of(&members, "to")?;
-    Note::read(&from, to.as_deref(), &text).map_err(|error| invalid(error.field, error.problem))
-}
-
-fn text_of(members: &Map<String, Value>, name: &str) -> Result<Option<String>, Problem> {
-    match members.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(invalid(name, "must be a text")),
-    }
+    let body = Body::read(call, &["from", "to", "text"])?;
+    let required = |name| body.text(name)?.ok_or_else(|| invalid(name, "is missing"));
+    let note = Note::read(required("from")?, body.text("to")?, required("text")?);
+    note.map_err(|error| invalid(error.field, error.problem))
 }
 
 /// The id of the token that a caller has.

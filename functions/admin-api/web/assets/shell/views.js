@@ -13,13 +13,16 @@ import device from '../views/device.js';
 import diagnostics from '../views/diagnostics.js';
 import esp from '../views/esp.js';
 import files from '../views/files.js';
+import steps from '../views/steps.js';
 import incomplete from '../views/incomplete.js';
 import profile from '../views/profile.js';
 import profiles from '../views/profiles.js';
 import senders from '../views/senders.js';
 import session from '../views/session.js';
 import sessions from '../views/sessions.js';
+import settings from '../views/settings.js';
 import status from '../views/status.js';
+import tokens from '../views/tokens.js';
 
 export const HOME = 'incomplete';
 
@@ -43,6 +46,9 @@ export const VIEWS = [
   },
   { path: 'files', title: 'Files', nav: true, needsServer: true, module: files },
   { path: 'account', title: 'Account', needsServer: true, module: account },
+  { path: 'settings', title: 'Settings', under: 'account', needsServer: true, module: settings },
+  { path: 'tokens', title: 'Tokens', under: 'account', needsServer: true, module: tokens },
+  { path: 'steps', title: 'First steps', under: 'account', needsServer: true, module: steps },
   { path: 'attempts', title: 'Attempts', under: 'incomplete', module: attempts },
   { path: 'attempt', title: 'Attempt', under: 'incomplete', module: attempt },
   {

@@ -195,7 +195,9 @@ function keptNotice(report, tenant) {
 
 function headline(report, links) {
   const say = (...what) => h('p', { class: 'headline' }, what);
-  if (!report.initiated) return say('No enrollment started in these days.');
+  if (!report.initiated) {
+    return say('No enrollment started in these days. ', h('a', { href: addressOf('steps') }, 'First steps'));
+  }
   if (report.abandoned === null) return say('No sender reported whether anybody gave up in these days.');
   if (!report.abandoned && !report.measured) {
     return say('Nobody chose to stop. No sender reported whether anybody left without a word.');
