@@ -213,6 +213,13 @@ def test_by_keyboard_alone(server, visit, page):
     expect(slider).to_have_attribute("aria-valuenow", "0")
     page.keyboard.press("End")
     expect(slider).to_have_attribute("aria-valuetext", last)
+    page.keyboard.press("Enter")
+    wait_for_view(page, "Attempts")
+    path, asked = address(page)
+    day = date.fromisoformat(asked["from"])
+    assert (path, asked["to"], asked["outcome"]) == ("/attempts", str(day + timedelta(days=1)), "abandoned")
+    page.go_back()
+    wait_for_view(page, HEADING)
 
     tab_to(page, "element.closest('table.places') && element.tagName === 'A'")
     page.keyboard.press("Enter")

@@ -1,7 +1,8 @@
 /*
  * Lines over days. See chart.js for why it is drawn here.
  *
- * What must stay true: the chart is one tab stop. Arrow keys, Page Up/Down, Home and End move along the days, and the
+ * What must stay true: the chart is one tab stop. Arrow keys, Page Up/Down, Home and End move along the days, Enter opens
+ * the chosen one where the chart says what that leads to, and the
  * day's values are announced as the value of a slider; a pointer shows the same. Series differ by dash and marker as
  * well as by colour. It is drawn for the width it has, so that its text stays the size of text.
  */
@@ -135,11 +136,12 @@ function sample(at) {
  * @param {{name: string, values: (number|null)[]}[]} options.series a value for every day
  * @param {(value: number|null) => string} [options.format]
  * @param {(day: number, series: number) => string|null} [options.href] where the number of a day and series leads
+ * @param {(day: number) => string} [options.dayHref] where Enter on a day leads
  * @param {Note[]} [options.notes] annotations, in the order of their days
  * @param {boolean} [options.hideTitle] for readers only, where a heading says the same
  * @returns {HTMLElement}
  */
-export function lineChart({ title, description, days, series, format = count, href, notes = [], hideTitle }) {
+export function lineChart({ title, description, days, series, format = count, href, dayHref, notes = [], hideTitle }) {
   const ids = { title: uniqueId('chart'), text: uniqueId('chart-text') };
   const marked = markedNotes(notes, days);
   const signature = [title, description, days, series, marked, href ? days.map((_, at) => href(at, 0)) : null];
@@ -150,6 +152,7 @@ export function lineChart({ title, description, days, series, format = count, hr
       signature,
     );
   }
+  const about = [description, dayHref ? 'Enter opens the chosen day.' : null].filter(Boolean).join(' ');
   // The day that was chosen, and the one that a pointer is over.
   /** @type {{pinned: number, over: number|null, width: number}} */
   const state = { pinned: days.length - 1, over: null, width: 720 };
@@ -167,7 +170,7 @@ export function lineChart({ title, description, days, series, format = count, hr
     role: 'slider',
     tabindex: '0',
     'aria-label': `${title}, by day`,
-    'aria-describedby': description ? ids.text : null,
+    'aria-describedby': about ? ids.text : null,
     'aria-orientation': 'horizontal',
     'aria-valuemin': '0',
     'aria-valuemax': String(days.length - 1),
@@ -228,6 +231,7 @@ export function lineChart({ title, description, days, series, format = count, hr
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key in moves) choose(state.pinned + moves[event.key]);
     else if (event.key in ends) choose(ends[event.key]);
+    else if (event.key === 'Enter' && dayHref) location.hash = dayHref(state.pinned);
     else return;
     event.preventDefault();
   };
@@ -262,7 +266,7 @@ export function lineChart({ title, description, days, series, format = count, hr
     'figure',
     { class: 'chart lines', 'aria-labelledby': ids.title },
     caption,
-    description ? h('p', { class: 'quiet chart-text', id: ids.text }, description) : null,
+    about ? h('p', { class: 'quiet chart-text', id: ids.text }, about) : null,
     plot,
     legend,
     noteList(marked),

@@ -55,6 +55,7 @@ function byDay(answer, notes) {
     days: days.map((one) => one.date),
     series: states.map(([name, member]) => ({ name, values: days.map((one) => one[member]) })),
     notes,
+    dayHref: (at) => addressOf('sessions', { from: days[at].date, to: addDays(days[at].date, 1) }),
     href: (at, series) => {
       const [, member, state] = states[series];
       if (state === null || !days[at][member]) return null;

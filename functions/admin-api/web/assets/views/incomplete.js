@@ -111,6 +111,7 @@ function dailyChart(report, links, notes) {
       values: days.map((date) => at.get(`${date} ${section}`) ?? 0),
     })),
     notes,
+    dayHref: (index) => links({ from: days[index], to: addDays(days[index], 1), outcome: 'abandoned' }),
     // The API has no filter for attempts without a section.
     href: (index, series) =>
       sections[series]
