@@ -4,7 +4,9 @@
 //! simply not found. Every answer gives the instant for which it is true.
 
 mod advice;
+mod annotations;
 mod auth;
+mod body;
 mod browser;
 mod diagnostics;
 mod encoding;
@@ -17,17 +19,22 @@ mod pull;
 mod query;
 mod reports;
 mod respond;
+mod senders;
 mod sign_in;
 mod sources;
 mod tenant;
+mod tokens;
 mod web;
 
+pub use annotations::{annotation_json, new_annotation_id};
 pub use diagnostics::subject;
 pub use erasures::kept_about;
 pub use oidc::check_issuer;
 pub use pull::pull_status;
+pub use senders::{add_source_secret, add_webhook_secret, sender_address};
 pub use sources::{SourceLog, known_to_diagnostics, source_logs};
 pub use tenant::{SettingError, patched};
+pub use tokens::{add_token, new_api_token, token_json};
 pub use web::{LEXICON_MODULE, OPERATIONS_MODULE, PAGE_VERSION};
 
 use crate::operation::{By, Found, Open, Operation, Served, Who};
@@ -196,6 +203,14 @@ impl Api {
             Operation::Diagnose => self.diagnostics(&call).await,
             Operation::GetAdvice => advice::show(self.archive.advice(), &call, id),
             Operation::GetSources => self.sources(&call).await,
+            Operation::AddAnnotation => self.add_annotation(&call).await,
+            Operation::ReplaceAnnotation => self.replace_annotation(&call, id).await,
+            Operation::RemoveAnnotation => self.remove_annotation(&call, id).await,
+            Operation::AddSenderSecret => self.add_sender_secret(&call, id).await,
+            Operation::EndSenderSecrets => self.end_sender_secrets(&call, id).await,
+            Operation::ListTokens => Ok(Self::list_tokens(&call)),
+            Operation::AddToken => self.add_token(&call).await,
+            Operation::RevokeToken => self.revoke_token(&call, id).await,
             Operation::GetTenant => self.show_tenant(&call).await,
             Operation::ChangeTenant => self.change_tenant(call).await,
             Operation::SignOut => self.sign_out(&call).await,

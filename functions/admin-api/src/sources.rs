@@ -1,6 +1,7 @@
 //! The delivery log: what was received from each of a tenant's senders, and with which result.
 
 use crate::pull::{pull_status, unread};
+use crate::senders::offered;
 use crate::{Api, Call, store_problem};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -151,6 +152,7 @@ impl Api {
             "asOf": call.now.to_string(),
             "timeZone": call.tenant.settings.time_zone,
             "sources": sources,
+            "offered": offered(&call.tenant),
             "graphPull": pull,
         });
         Ok(answer(StatusCode::OK, &body))

@@ -1,5 +1,6 @@
 //! The command line: commands, arguments and options.
 
+mod annotation;
 mod format;
 mod graph;
 mod machine;
@@ -8,6 +9,7 @@ mod report;
 mod source;
 mod tenant;
 
+pub use annotation::AnnotationCommand;
 pub use format::FormatCommand;
 pub use graph::GraphCommand;
 pub use machine::{CostOptions, MachineCommand, SendOptions};
@@ -99,6 +101,9 @@ pub enum Command {
     /// Microsoft Graph's lists, read for a tenant with its own app registration
     #[command(subcommand)]
     Graph(GraphCommand),
+    /// Annotations: what a tenant did, by date, beside its numbers
+    #[command(subcommand)]
+    Annotation(AnnotationCommand),
     /// Publish a tenant's report file as of now, and copy it to this machine
     Export {
         /// The tenant

@@ -14,6 +14,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::Timestamp;
+use vestibule_domain::annotation::Annotations;
 use vestibule_domain::esp::AppNames;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::plan::REFRESHED_FOR;
@@ -115,6 +116,7 @@ pub(crate) struct Owner {
     pub profiles: Profiles,
     pub web_days: WebDays,
     pub app_names: Arc<AppNames>,
+    pub annotations: Annotations,
     pub advice: Arc<Catalogue>,
 }
 
@@ -136,7 +138,7 @@ fn unfit(error: ReportError) -> ArchiveError {
 
 impl Owner {
     pub(crate) fn context(&self) -> Context<'_> {
-        let Self { tenant, profiles, advice, web_days: _, app_names: _ } = self;
+        let Self { tenant, profiles, advice, web_days: _, app_names: _, annotations: _ } = self;
         let pseudonym_key = tenant.pseudonym_key.expose().as_bytes();
         Context { tenant: &tenant.id, settings: &tenant.settings, pseudonym_key, profiles, advice }
     }
@@ -147,20 +149,22 @@ impl Owner {
         working.set_profiles(&self.profiles);
         working.set_web_days(&self.web_days);
         working.set_app_names(&self.app_names);
+        working.set_annotations(&self.annotations);
     }
 }
 
 impl Archive {
-    /// The tenant with its current profiles, sums of web-based enrollment and names of apps, for a file as of `as_of`.
+    /// The tenant with its current profiles, sums of web-based enrollment, names of apps and annotations, for a file as of `as_of`.
     pub(crate) async fn owner(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Owner, ArchiveError> {
         let from = (as_of - tenant.settings.retention()).day(tenant.settings.time_zone);
-        let (profiles, web_days, app_names) = futures::try_join!(
+        let (profiles, web_days, app_names, annotations) = futures::try_join!(
             self.store.profiles(&tenant.id),
             self.store.web_days(&tenant.id, from.plus(-1)),
-            self.store.app_names(&tenant.id)
+            self.store.app_names(&tenant.id),
+            self.store.annotations(&tenant.id)
         )?;
         let (tenant, app_names, advice) = (tenant.clone(), Arc::new(app_names), Arc::clone(&self.advice));
-        Ok(Owner { tenant, profiles, web_days, app_names, advice })
+        Ok(Owner { tenant, profiles, web_days, app_names, annotations, advice })
     }
 
     /// Opens the published file at `path`.

@@ -16,10 +16,13 @@
 //! - [`erasure`]: which events are a person's or a device's, and what is left without them
 //! - [`publication`]: what differs between two states of an enrollment; [`report`]: what is published about report
 //!   files
+//! - [`annotation`]: what an organisation did, by date; [`addresses`]: whom a text names
 //! - [`web_enrollment`]: steps of people who enroll on the web, as sign-ins show them
 //! - [`settings`], [`time`], [`failure`]: a tenant's choices, instants and days, error codes
 
 pub mod about;
+pub mod addresses;
+pub mod annotation;
 pub mod attempt;
 pub mod catalogue;
 pub mod codec;

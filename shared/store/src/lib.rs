@@ -7,6 +7,7 @@
 //! Must stay true: everything acknowledged is in the table; a link exists before the enrollment knows its identifier;
 //! an enrollment with something open is in the due index.
 
+mod annotations;
 mod app_names;
 mod browser_sessions;
 mod changes;

@@ -92,6 +92,8 @@ lists! {
     PulledList = "pulledList",
     /// Microsoft's clouds.
     Cloud = "cloud",
+    /// What a new organisation does first, in order.
+    FirstStep = "firstStep",
     /// Why a delivery, or an event in it, was refused.
     Refusal = "refusal",
     /// What the file defines; states of devices are defined by their own list.

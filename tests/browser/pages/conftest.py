@@ -58,6 +58,8 @@ class Server:
     #: A token of an organisation whose only sender reports nothing but ends, and the URL to which that sender posts.
     ends_token: str
     ends_hook: str
+    #: An administrator's token of an organisation of which nothing was received.
+    fresh_token: str
     tenant: str
     file: Path
 
@@ -124,7 +126,7 @@ class Server:
 
 
 def given_server() -> Server:
-    names = ["URL", "TOKEN", "READER", "LINK", "SECRET", "ENDS_TOKEN", "ENDS_HOOK", "TENANT", "FILE"]
+    names = ["URL", "TOKEN", "READER", "LINK", "SECRET", "ENDS_TOKEN", "ENDS_HOOK", "FRESH_TOKEN", "TENANT", "FILE"]
     given = {name.lower(): os.environ[f"VESTIBULE_{name}"] for name in names}
     return Server(**given | {"file": Path(given["file"])})
 

@@ -117,6 +117,15 @@ def test_long_words_do_not_widen_a_narrow_page(server, new_page):
     assert {where: what for where, what in found.items() if what} == {}
 
 
+def test_the_navigation_is_one_line_of_a_narrow_screen_and_shows_where_one_is(server, visit, new_page):
+    page = new_page(viewport={"width": 360, "height": 740})
+    visit("#/files", "Files", on=page)
+    links = page.get_by_role("navigation", name="Views").get_by_role("link")
+    tops = {round(links.nth(at).bounding_box()["y"]) for at in range(links.count())}
+    assert links.count() > 4 and len(tops) == 1, tops
+    expect(links.and_(page.locator("[aria-current=page]"))).to_be_in_viewport(ratio=0.9)
+
+
 def test_everybody_can_sign_in(server, new_page):
     page = new_page(color_scheme="light")
     page.goto(server.url)

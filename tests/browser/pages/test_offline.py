@@ -238,3 +238,11 @@ def test_everybody_can_use_it(server, new_page):
     found["dark"] = violations(page)
     found["360 px"] = sideways(page)
     assert {where: what for where, what in found.items() if what} == {}
+
+
+@pytest.mark.parametrize("part", ["file", "summary"])
+def test_a_file_shows_its_annotations_and_no_form(server, summary, page, part):
+    open_file(page, server, server.file if part == "file" else summary)
+    expect(page.get_by_role("list", name="Annotations")).to_contain_text("A letter to all staff")
+    expect(page.locator(".line-picture .note")).to_have_count(1)
+    expect(page.get_by_text("Write down what you did")).to_have_count(0)

@@ -108,3 +108,24 @@ def test_lists_read_from_graph_are_shown(server, visit, page):
     assert "Read.All is missing (status 403); 3 failures since the last success" in events["Last problem"]
     assert profiles["State"] == "Read"
     assert "no answer came; read without a failure since" in profiles["Last problem"]
+
+
+def test_a_senders_secret_is_replaced_in_two_clicks_and_shown_once(server, visit, page):
+    visit("#/senders", HEADING)
+    form = page.get_by_role("form", name="Secrets of senders")
+    form.get_by_label("Sender").select_option("fleet")
+    form.get_by_role("button", name="Make a new secret").click()
+    panel = page.locator("[data-key=setup]")
+    expect(panel).to_be_visible()
+    address, secret = panel.locator("p > code.secret").all_inner_texts()
+    assert secret in panel.locator("pre.settings").inner_text() or secret in address
+    # Another sender's settings take its place.
+    form.get_by_label("Sender").select_option("jamf")
+    expect(panel).to_have_count(0)
+    assert secret not in page.content()
+    form.get_by_label("Sender").select_option("fleet")
+    form.get_by_role("button", name="End all").click()
+    page.get_by_role("dialog").get_by_role("button", name="End them").click()
+    expect(form.get_by_role("button", name="End all")).to_have_count(0)
+    fleet = next(one for one in server.get(SOURCES)["offered"] if one["source"] == "fleet")
+    assert fleet["secrets"] == 0

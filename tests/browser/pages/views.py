@@ -26,6 +26,9 @@ def all_views(server):
         "files": ("#/files", "Files", "tbody"),
         "senders": ("#/senders", "Senders", "tbody"),
         "account": ("#/account", "Account", "tbody"),
+        "settings": ("#/settings", "Settings", "form"),
+        "tokens": ("#/tokens", "Tokens", "tbody"),
+        "steps": ("#/steps", "First steps", "form"),
         "nowhere": ("#/nowhere", "Page not found", "p"),
     }
 
@@ -48,6 +51,9 @@ NAMES = [
     "files",
     "senders",
     "account",
+    "settings",
+    "tokens",
+    "steps",
     "nowhere",
 ]
 

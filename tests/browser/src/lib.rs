@@ -9,7 +9,8 @@ mod chromium;
 
 use std::path::Path;
 use std::process::Command;
-use vestibule_program_tests::{Folder, Serve};
+use vestibule_domain::Millis;
+use vestibule_program_tests::{Folder, Serve, now};
 use vestibule_test_tools::venv;
 
 /// The packages that pip installs; the last includes axe-core.
@@ -18,6 +19,8 @@ const TOOLS: [&str; 3] = ["playwright==1.65.2", "pytest==9.2.0", "axe-playwright
 const TENANT: &str = "contoso";
 /// A tenant whose only sender reports nothing but ends.
 const ENDS_TENANT: &str = "northwind";
+/// A tenant of which nothing was received.
+const FRESH_TENANT: &str = "fabrikam";
 /// The number of enrollments of the sample: enough for every view to have content, and for lists to have a second page.
 const ENROLLMENTS: &str = "600";
 
@@ -29,6 +32,7 @@ pub struct Sample {
     folder: Folder,
     secret: String,
     ends_token: String,
+    fresh_token: String,
 }
 
 impl Sample {
@@ -38,7 +42,8 @@ impl Sample {
         let demo = folder.json(&["demo", "--exit", "--listen", "127.0.0.1:0", "--enrollments", ENROLLMENTS]);
         let secret = demo["webhookSecret"].as_str().expect("no secret").to_owned();
         let ends_token = folder.add_tenant(ENDS_TENANT).admin;
-        Self { serve: folder.serve(), folder, secret, ends_token }
+        let fresh_token = folder.add_tenant(FRESH_TENANT).admin;
+        Self { serve: folder.serve(), folder, secret, ends_token, fresh_token }
     }
 
     /// Python in the folder of the page's tests, with server, tokens and browser in its environment.
@@ -48,6 +53,9 @@ impl Sample {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let secret = self.made(&["source", "add", ENDS_TENANT, "jamf", "--url", url], "secret");
         let ends_hook = format!("{url}/hooks/{ENDS_TENANT}/jamf/{secret}");
+        // In the file, too, and on the charts of all tests.
+        let day = (now() - Millis::from_days(8)).day(vestibule_domain::time::Tz::UTC).to_string();
+        self.folder.json(&["annotation", "add", TENANT, &day, "A letter to all staff"]);
         let mut python = Command::new(venv("browser", &TOOLS).join("python"));
         python
             .current_dir(here.join("pages"))
@@ -62,6 +70,7 @@ impl Sample {
             .env("VESTIBULE_SECRET", &self.secret)
             .env("VESTIBULE_ENDS_TOKEN", &self.ends_token)
             .env("VESTIBULE_ENDS_HOOK", ends_hook)
+            .env("VESTIBULE_FRESH_TOKEN", &self.fresh_token)
             .env("VESTIBULE_FILE", self.made(&["export", TENANT], "path"));
         python
     }

@@ -112,6 +112,10 @@ macro_rules! with_cases {
                 priorities_have_no_gaps_whoever_writes_at_once,
                 a_version_stays_when_its_profile_changes,
                 a_refusal_changes_nothing;
+            annotations:
+                writers_at_once_lose_no_annotation,
+                an_annotation_is_written_once_though_nobody_heard,
+                what_cannot_be_read_is_not_overwritten;
             browser_sessions:
                 a_session_begins_once_and_ends_for_good,
                 a_session_ends_by_the_clock,

@@ -13,6 +13,7 @@ import { csvOf, fileName } from '../assets/kit/csv.js';
 import { calendar, keptRange, lastDays, rangeIn } from '../assets/kit/filters.js';
 import * as format from '../assets/kit/format.js';
 import lexicon from '../assets/kit/lexicon.js';
+import { markedNotes, noteDays, notedOn } from '../assets/kit/notes.js';
 import { ApiProblem } from '../assets/kit/problem.js';
 import * as words from '../assets/kit/words.js';
 
@@ -167,4 +168,28 @@ test('a table as CSV: numbers as they are, quotation marks doubled, no text a fo
   );
   assert.equal(fileName('Attempts by OS version'), 'attempts-by-os-version.csv');
   assert.equal(fileName('…'), 'table.csv');
+});
+
+test('annotations are marked on the days of a chart that they are of, and numbered in their order', () => {
+  const note = (from, to, text) => ({ id: text, from, to, text });
+  const notes = [
+    note('2026-11-01', '2026-11-03', 'before'),
+    note('2026-11-02', '2026-11-12', 'a long one'),
+    note('2026-11-15', '2026-11-16', 'terms changed'),
+    note('2026-11-15', '2026-11-16', 'a letter'),
+    note('2026-12-01', '2026-12-02', 'after'),
+  ];
+  const days = Array.from({ length: 10 }, (_, at) => format.addDays('2026-11-10', at));
+  assert.deepEqual(
+    markedNotes(notes, days).map(({ note, number, first, last }) => [note.text, number, first, last]),
+    [
+      ['a long one', 1, 0, 1],
+      ['terms changed', 2, 5, 5],
+      ['a letter', 3, 5, 5],
+    ],
+  );
+  assert.equal(notedOn(notes, '2026-11-15'), 'terms changed; a letter');
+  assert.equal(notedOn(notes, '2026-11-16'), '');
+  assert.equal(noteDays(notes[2]), '15 Nov 2026');
+  assert.equal(noteDays(notes[1]), '2 Nov 2026 to 11 Nov 2026');
 });

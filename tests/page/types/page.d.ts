@@ -9,6 +9,15 @@ declare var sqlite3ApiConfig: object;
 /** A part of what the API answers. Its members stand in openapi.yaml, and are not written down here again. */
 type Answer = any;
 
+/** An annotation: `to` is the day after its last. */
+interface Note {
+  id: string;
+  from: string;
+  to: string;
+  text: string;
+  writtenAt: string;
+}
+
 /** Parameters of a question, by name; null and '' are left out. */
 type Asked = Record<string, any> | URLSearchParams | null | undefined;
 

@@ -130,3 +130,12 @@ fn the_page_asks_every_question_with_every_parameter() {
         }
     }
 }
+
+/// A setting without a field can be changed by command alone, and nobody finds it.
+#[test]
+fn the_page_has_a_field_for_every_setting() {
+    let form = std::fs::read_to_string(assets("views/settings.js")).unwrap();
+    let settings = serde_json::to_value(TenantSettings::default()).unwrap();
+    let lacking: Vec<_> = settings.as_object().unwrap().keys().filter(|name| !form.contains(name.as_str())).collect();
+    assert!(lacking.is_empty(), "no field for {lacking:?}");
+}

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod annotation;
 mod backup;
 mod cost;
 mod demo;
@@ -37,6 +38,7 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
         Command::Source(command) => source::run(command).await,
         Command::Secret(command) => tenant::secret(command).await,
         Command::Graph(command) => graph::run(command).await,
+        Command::Annotation(command) => annotation::annotation(command).await,
         Command::Export { name, common } => export::run(&name, &common).await,
         Command::Verify { common } => verify::run(&common).await,
         Command::Rebuild { name, common } => verify::rebuild(&name, &common).await,

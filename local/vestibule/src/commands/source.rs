@@ -5,7 +5,7 @@ mod files;
 use crate::app::App;
 use crate::cli::SourceCommand;
 use crate::output::{Lines, answer, note};
-use admin_api::{SourceLog, source_logs};
+use admin_api::{SourceLog, add_source_secret, sender_address, source_logs};
 use http::Request;
 use serde_json::{Value, json};
 use vestibule_domain::esp::EspDetail;
@@ -16,9 +16,6 @@ use vestibule_store::{Refusal, Secret, SourceSecret, SourceSettings, Tenant};
 use vestibule_webhook::cloudevents::Parsed;
 use vestibule_webhook::proof::Proof;
 use vestibule_webhook::sources::{COMPLETES, Completes, SENDERS, Sender};
-
-/// Most secrets of one source. Two are needed while one replaces another; many more are a mistake.
-const MOST_SECRETS: usize = 5;
 
 pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
     match command {
@@ -31,7 +28,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             let (added, kept) = (add(&app, &name, source, &set).await, app.folder());
             app.close().await?;
             let (tenant, secret) = added?;
-            let url = address(&url, &tenant, source, secret.as_deref());
+            let url = sender_address(&url, &tenant, source, secret.as_deref().unwrap_or_default());
             let settings = source.settings(&url, secret.as_deref().unwrap_or("the webhook secret"));
             let reports = effective(&tenant, source);
             let mut value = json!({
@@ -240,12 +237,9 @@ async fn add(app: &App, name: &str, source: &Sender, set: &Set) -> Result<(Tenan
     });
     let changed = app.change(name, |tenant| {
         set.apply(tenant, source);
-        let (own, mut others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut tenant.sources).into_iter().partition(|one| one.source == source.name);
-        let known = own.into_iter().filter(|one| new.as_ref() != Some(one));
-        let own: Vec<SourceSecret> = new.clone().into_iter().chain(known).take(MOST_SECRETS).collect();
-        others.splice(0..0, own);
-        tenant.sources = others;
+        if let Some(new) = &new {
+            add_source_secret(tenant, new);
+        }
         Ok(())
     });
     let (tenant, ()) = changed.await?;
@@ -256,13 +250,6 @@ async fn add(app: &App, name: &str, source: &Sender, set: &Set) -> Result<(Tenan
 pub async fn add_secret(app: &App, name: &str, source: &str) -> Result<String, BoxError> {
     let (_, secret) = add(app, name, find(source)?, &Set::default()).await?;
     Ok(secret.ok_or_else(|| format!("{source} has no secret of its own"))?)
-}
-
-/// The address to give to the sender. It contains the secret if that is the sender's best proof of itself.
-fn address(base: &str, tenant: &Tenant, source: &Sender, secret: Option<&str>) -> String {
-    let proof = source.own_proof().unwrap_or(Proof::StandardWebhooks);
-    let path = source.path(tenant.id.as_str(), proof, secret.unwrap_or_default());
-    format!("{}{path}", base.trim_end_matches('/'))
 }
 
 /// Reads a sample as the webhook would, signed with the source's newest secret.

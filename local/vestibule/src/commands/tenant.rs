@@ -4,22 +4,23 @@ use crate::app::App;
 use crate::cli::{Common, SecretCommand, TenantCommand, TokenCommand};
 use crate::commands::sessions;
 use crate::output::{Lines, answer};
+pub use admin_api::{add_token, new_api_token};
+use admin_api::{add_webhook_secret, token_json};
 use indicatif::ProgressBar;
 use report_export::Outcome;
 use serde_json::{Map, Value, json};
 use vestibule_domain::event::Platform;
 use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_platform::BoxError;
-use vestibule_platform::credentials::{new_sign_in_code, new_token, new_webhook_secret, random, token_hash};
+use vestibule_platform::credentials::{new_sign_in_code, new_webhook_secret, random, token_hash};
 use vestibule_store::{
     ApiToken, DeadLetter, ExportReason, ItemKey, Refold, Refolding, RefusedMerge, Role, Secret, SettingsHistory,
     SignInCode, Store, StoreError, Tenant,
 };
+use vestibule_words::{List, words};
 
 /// How long a link is valid.
 const LINK: Millis = Millis::from_minutes(15);
-/// Most webhook secrets. Two are needed while one replaces another; many more are a mistake.
-const MOST_SECRETS: usize = 5;
 /// Tries of adding a tenant whose name somebody else writes at the same time.
 const CREATING: usize = 5;
 
@@ -63,27 +64,6 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
     Err(format!("tenant {name} already exists").into())
 }
 
-/// Adds a token to the tenant, once.
-pub fn add_token(tenant: &mut Tenant, token: &ApiToken) {
-    tenant.tokens.retain(|known| known.sha256 != token.sha256);
-    tenant.tokens.push(token.clone());
-}
-
-/// A new token: what the tenant keeps of it, and the token itself.
-pub fn new_api_token(
-    now: Timestamp,
-    tenant: &TenantId,
-    role: Role,
-    label: &str,
-    scope_tags: Vec<String>,
-) -> Result<(ApiToken, String), BoxError> {
-    let token = new_token(tenant.as_str())?;
-    let sha256 = token_hash(&token);
-    let id = sha256.chars().take(12).collect();
-    let kept = ApiToken { id, name: label.to_owned(), role, sha256, created_at: now, scope_tags, expires_at: None };
-    Ok((kept, token))
-}
-
 /// Makes a link to the page at `url` that signs somebody in once.
 pub async fn give_link(
     store: &Store,
@@ -103,6 +83,15 @@ pub async fn give_link(
     Ok(format!("{}/#/sign-in?code={code}", url.trim_end_matches('/')))
 }
 
+/// What to do next, in the words of the page's first steps, with the command that does it.
+fn next_steps(tenant: &TenantId) -> [(&'static str, String); 3] {
+    [
+        ("sender", format!("vestibule source list {tenant}")),
+        ("settings", format!("vestibule source add {tenant} SOURCE")),
+        ("event", format!("vestibule source list {tenant}")),
+    ]
+}
+
 pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
     match command {
         TenantCommand::Add { name, common } => {
@@ -116,14 +105,21 @@ pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
                 "adminToken": admin_token,
                 "webhookPath": format!("/hooks/{}/enrollment-events", tenant.id),
                 "settings": tenant.settings,
+                "nextSteps": next_steps(&tenant.id).map(|(step, command)| json!({"step": step, "command": command})),
             });
             answer(common.json, &value, || {
-                [
+                let mut lines = Lines::from([
                     format!("Tenant {}", tenant.id),
                     format!("  webhook secret  {webhook_secret}"),
                     format!("  admin token     {admin_token}"),
                     "Neither is shown again.".to_owned(),
-                ]
+                ]);
+                lines.blank();
+                for (number, (step, command)) in (1..).zip(next_steps(&tenant.id)) {
+                    writeln!(lines, "{number}. {}: {command}", words(List::FirstStep, step));
+                }
+                writeln!(lines, "The page has the same steps: vestibule token link {} --role admin", tenant.id);
+                lines
             });
         }
         TenantCommand::List { common } => {
@@ -310,17 +306,7 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
             let app = App::look(&common.place).await?;
             let tenant = app.tenant(&name).await?;
             app.close().await?;
-            let shown = |token: &ApiToken| {
-                json!({
-                    "id": token.id,
-                    "name": token.name,
-                    "role": token.role,
-                    "createdAt": token.created_at.to_string(),
-                    "scopeTags": token.scope_tags,
-                    "expiresAt": token.expires_at.map(|at| at.to_string()),
-                })
-            };
-            let tokens: Vec<Value> = tenant.tokens.iter().map(shown).collect();
+            let tokens: Vec<Value> = tenant.tokens.iter().map(token_json).collect();
             answer(common.json, &json!({"tenant": tenant.id, "tokens": tokens}), || {
                 let line =
                     |token: &ApiToken| format!("{}  {:?}  {}  {}", token.id, token.role, token.created_at, token.name);
@@ -356,11 +342,9 @@ pub async fn secret(command: SecretCommand) -> Result<(), BoxError> {
     let SecretCommand::Rotate { name, revoke_others, common } = command;
     let app = App::open(&common.place).await?;
     let secret = new_webhook_secret()?;
+    let new = Secret::new(secret.clone());
     let rotated = app.change(&name, |tenant| {
-        let new = Secret::new(secret.clone());
-        tenant.webhook_secrets.retain(|known| *known != new && !revoke_others);
-        tenant.webhook_secrets.insert(0, new);
-        tenant.webhook_secrets.truncate(MOST_SECRETS);
+        add_webhook_secret(tenant, &new, revoke_others);
         Ok(())
     });
     let (tenant, ()) = rotated.await?;

@@ -7,7 +7,8 @@
 //!   is stored as a table with the name and columns of the report file's view, so that a query is the same for both.
 //!   Only the data of `daily_incomplete` is stored in another form, to save space.
 //! - It contains no people, devices, serial numbers, addresses or attempts. Of the texts that senders choose it
-//!   contains only those that [`plain`] allows, and the names of apps and profiles, which the organisation chose.
+//!   contains only those that [`plain`] allows, and the names of apps and profiles and the annotations, which the
+//!   organisation chose; an annotation has no address.
 //! - The same report file gives the same bytes.
 
 use crate::error::{Error, Result};
@@ -31,7 +32,7 @@ pub const SUMMARY_VERSION: i32 = 1_000 + SCHEMA_VERSION;
 const PAGE_SIZE: u32 = 1_024;
 
 /// Closed lists, and what else is the same in every file; in `actions` and `screens`, only the catalogue's.
-const DICTIONARIES: [&str; 16] = [
+const DICTIONARIES: [&str; 17] = [
     "sections",
     "actions",
     "screens",
@@ -48,6 +49,7 @@ const DICTIONARIES: [&str; 16] = [
     "days",
     "advice",
     "advice_codes",
+    "annotations",
 ];
 
 /// Sums: tables of whole numbers only.

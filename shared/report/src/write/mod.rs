@@ -1,5 +1,6 @@
 //! Bringing a file up to date: writing and removing the rows of enrollments, and keeping their sums.
 
+pub(crate) mod annotations;
 pub(crate) mod app_names;
 mod delete;
 pub(crate) mod folded;

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::file::set_meta;
 use crate::file::sql::INDEXES;
 use crate::rows::{InsertInto, row};
+use crate::write::annotations;
 use crate::write::app_names;
 use crate::write::delete::Delete;
 use crate::write::folded::{Change, Folded, Folding};
@@ -21,6 +22,7 @@ use rusqlite::Connection;
 use std::borrow::Borrow;
 use std::rc::Rc;
 use std::sync::Arc;
+use vestibule_domain::annotation::Annotations;
 use vestibule_domain::esp::AppNames;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::web_enrollment::WebDays;
@@ -39,6 +41,7 @@ pub struct Refresh<'w> {
     profiles: &'w Profiles,
     web_days: &'w WebDays,
     app_names: &'w AppNames,
+    annotations: &'w Annotations,
     cutoff: Day,
     /// Whether this is the file's first refresh, so that nothing in it is too old.
     fresh: bool,
@@ -81,7 +84,8 @@ impl<'w> Refresh<'w> {
         let indexed = working.is_indexed()?;
         let load = Rc::new(Load::new(working.folder(), fresh));
         let folding = working.folding(as_of);
-        let Working { conn, profiles, web_days, app_names, advice, people, ids, torn, removed, .. } = working;
+        let Working { conn, profiles, web_days, app_names, annotations, advice, people, ids, torn, removed, .. } =
+            working;
         conn.execute_batch("BEGIN")?;
         *torn = true;
         Ok(Self {
@@ -93,6 +97,7 @@ impl<'w> Refresh<'w> {
             profiles,
             web_days,
             app_names,
+            annotations,
             cutoff,
             fresh,
             indexed,
@@ -214,6 +219,7 @@ impl<'w> Refresh<'w> {
         self.totals.flush(self.conn)?;
         profiles::rewrite(self.conn, self.profiles)?;
         app_names::rewrite(self.conn, self.ids, self.app_names)?;
+        annotations::rewrite(self.conn, self.annotations)?;
         self.conn.execute("DELETE FROM days", [])?;
         let mut insert = InsertInto::new(self.conn, "days");
         let today = self.folding.as_of.day(self.folding.settings.time_zone);

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
+use vestibule_domain::annotation::Annotations;
 use vestibule_domain::esp::AppNames;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::settings::ComplianceSource;
@@ -30,6 +31,7 @@ pub struct Working {
     pub(crate) profiles: Profiles,
     pub(crate) web_days: WebDays,
     pub(crate) app_names: Arc<AppNames>,
+    pub(crate) annotations: Annotations,
     pub(crate) advice: Arc<Catalogue>,
     pub(crate) people: People,
     pub(crate) ids: Ids,
@@ -127,6 +129,7 @@ impl Working {
             profiles,
             web_days: WebDays::new(),
             app_names: Arc::default(),
+            annotations: Annotations::default(),
             built_in: built_in::digest(&advice)?,
             advice,
             people,
@@ -168,6 +171,11 @@ impl Working {
     /// Sets the current names of the organisation's apps: the next refresh writes them. They are empty if never set.
     pub fn set_app_names(&mut self, names: &Arc<AppNames>) {
         self.app_names = Arc::clone(names);
+    }
+
+    /// Sets the current annotations: the next refresh writes them. There are none if never set.
+    pub fn set_annotations(&mut self, annotations: &Annotations) {
+        self.annotations.clone_from(annotations);
     }
 
     /// Whose file it is.

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use vestibule_advice::Catalogue;
+use vestibule_domain::annotation::{Annotation, Annotations, Note};
 use vestibule_domain::catalogue::ROWS;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::event::{About, Body, ClockSkew, EventKey, Member, Step};
@@ -50,6 +51,16 @@ impl Rng {
     pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[usize::try_from(self.below(of.len() as u64)).unwrap()]
     }
+}
+
+/// Annotations of single days.
+pub fn annotations(notes: &[(&str, &str)]) -> Annotations {
+    let mut all = Annotations::default();
+    for (number, (from, text)) in notes.iter().enumerate() {
+        let (id, note) = (format!("{number:016x}"), Note::read(from, None, text).unwrap());
+        all.add(Annotation { id, note, by: "operator".to_owned(), at: at("2026-03-11T08:00:00Z") }).unwrap();
+    }
+    all
 }
 
 pub fn tenant() -> TenantId {

@@ -28,6 +28,7 @@ fn file(folder: &Path, settings: &TenantSettings) -> PathBuf {
     let mut names = AppNames::default();
     assert!(names.insert("app-1", "Contoso VPN"));
     working.set_app_names(&Arc::new(names));
+    working.set_annotations(&common::annotations(&[("2026-03-10", "Terms of use changed")]));
     working.refresh(as_of).unwrap().finish().unwrap();
     working.publish(&out, None).unwrap();
     out

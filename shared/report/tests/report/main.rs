@@ -7,6 +7,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod annotations;
 mod app_names;
 mod built_in;
 mod esp;

@@ -3,10 +3,13 @@
 use crate::common;
 
 use common::esp::PROFILES;
-use common::{Rng, about, at, build, changes, context, differences, dump, event, step, tenant, with_profiles, world};
+use common::{
+    Rng, about, annotations, at, build, changes, context, differences, dump, event, step, tenant, with_profiles, world,
+};
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use vestibule_domain::annotation::Annotations;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::esp::{AppNames, EspSession};
 use vestibule_domain::{ComplianceSource, History, Kind, Millis, Platform, TenantSettings, Timestamp, fold};
@@ -55,7 +58,7 @@ proptest! {
         let path = |name: &str| folder.path().join(name);
         let mut refreshed = Working::create(&path("refreshed"), &context).unwrap();
         let (mut last, mut known) = (Vec::new(), Timestamp::MIN);
-        let (mut profiles, mut names) = (Profiles::default(), Arc::default());
+        let (mut profiles, mut names, mut notes) = (Profiles::default(), Arc::default(), Annotations::default());
         for (number, as_of) in (0..).zip(&instants) {
             // The store may already have events that arrived after the instant of the file.
             known = known.max(*as_of + Millis::from_minutes(i64::try_from(rng.below(600)).unwrap()));
@@ -76,6 +79,9 @@ proptest! {
             refreshed.set_profiles(&profiles);
             names = if rng.one_in(2) { some_names() } else { Arc::default() };
             refreshed.set_app_names(&names);
+            notes = if rng.one_in(2) { annotations(&[("2026-02-03", "One"), ("2026-03-04", "Two")]) } else { notes };
+            notes = if rng.one_in(4) { Annotations::default() } else { notes };
+            refreshed.set_annotations(&notes);
             let mut refresh = refreshed.refresh(*as_of).unwrap();
             let first = rng.one_in(2);
             if first {
@@ -101,6 +107,7 @@ proptest! {
         let as_of = *instants.last().unwrap();
         let mut built = build(&path("built"), &with_profiles(&tenant, &settings, &profiles), &last, as_of);
         built.set_app_names(&names);
+        built.set_annotations(&notes);
         built.refresh(as_of).unwrap().finish().unwrap();
         let (one, two) = (path("one"), path("two"));
         let one_published = refreshed.publish(&one, None).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::common;
 
-use common::{about, at, build, changes, context, event, step, tenant, world};
+use common::{about, annotations, at, build, changes, context, event, step, tenant, world};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,10 @@ fn files(folder: &Path, seed: u64) -> (PathBuf, PathBuf, Published) {
     let (tenant, as_of) = (tenant(), at(AS_OF));
     let all = changes(&world(seed, 500, at("2026-02-15T00:00:00Z"), as_of), as_of);
     let (report, summary) = (folder.join("report.sqlite"), folder.join("summary.sqlite"));
-    build(&folder.join("working"), &context(&tenant, &settings), &all, as_of).publish(&report, None).unwrap();
+    let mut working = build(&folder.join("working"), &context(&tenant, &settings), &all, as_of);
+    working.set_annotations(&annotations(&[("2026-03-10", "Terms of use changed")]));
+    working.refresh(as_of).unwrap().finish().unwrap();
+    working.publish(&report, None).unwrap();
     let published = summarise(&report, &summary).unwrap();
     (report, summary, published)
 }
@@ -123,6 +126,7 @@ fn a_summary_is_complete_plain_and_documented() {
         [
             "advice_by_code",
             "advice_for_reasons",
+            "annotation_list",
             "attempts_by_day",
             "coverage_by_day",
             "coverage_by_source",

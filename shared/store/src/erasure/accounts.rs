@@ -49,7 +49,7 @@ const fn kind(pk: &'static str, sk: &'static str, what: &'static str, holds: Hol
 }
 
 /// All kinds of items.
-pub const HELD_KINDS: [HeldKind; 30] = [
+pub const HELD_KINDS: [HeldKind; 31] = [
     kind(
         "e#*",
         "h",
@@ -62,6 +62,7 @@ pub const HELD_KINDS: [HeldKind; 30] = [
     kind("t#*", "p", "the profiles", Holds::Administrators, "stays"),
     kind("t#*", "p#*", "a profile's version", Holds::Administrators, "stays"),
     kind("t#*", "apps", "names of apps", Holds::Administrators, "stays"),
+    kind("t#*", "notes", "annotations, which name nobody by address", Holds::Administrators, "stays"),
     kind("t#*", "f#*", "a published file's record", Holds::Nobody, "goes with its file"),
     kind("t#*", "latest", "the newest file's record", Holds::Nobody, "replaced by the next file's"),
     kind("t#*", "export", "who exports, and what was requested", Holds::Nobody, "stays"),

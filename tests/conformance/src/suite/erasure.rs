@@ -433,6 +433,7 @@ pub async fn a_removed_tenant_leaves_nothing(engine: &Engine) {
         }
         table.store.put_file(tenant, &super::tenants::file(1, minute(1))).await.unwrap();
         table.store.put_app_names(tenant, &Default::default()).await.unwrap();
+        super::annotations::add(&table.store, tenant, 1).await.unwrap();
         table.store.ask_for_export(tenant, minute(1), true).await.unwrap();
         let credential = Credential::Token { sha256: "ab".repeat(32) };
         let session = BrowserSession::new("cd".repeat(32), credential, None, None, minute(1));

@@ -1,5 +1,6 @@
 //! The cases, by subject.
 
+pub mod annotations;
 pub mod browser_sessions;
 pub mod changes;
 pub mod cost;

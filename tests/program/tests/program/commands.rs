@@ -88,6 +88,7 @@ async fn without_a_serve() {
 async fn everything(folder: &Folder, serve: Option<&Serve>) {
     let contoso = tenants(folder);
     settings(folder);
+    annotations(folder, serve, &contoso).await;
     tokens(folder, serve, &contoso).await;
     let secret = secrets(folder, serve, &contoso).await;
     let contoso = Tenant { secret, ..contoso };
@@ -158,6 +159,27 @@ fn settings(folder: &Folder) {
     folder.fails(&["tenant", "set", "contoso", "deviceLimit=7", "retentionDays=1"]);
     assert_eq!(folder.json(&["tenant", "set", "contoso"])["settings"]["deviceLimit"], 5);
     assert!(folder.fails(&["tenant", "set", "nobody", "deviceLimit=7"]).contains("no tenant nobody"));
+}
+
+async fn annotations(folder: &Folder, serve: Option<&Serve>, contoso: &Tenant) {
+    let added = folder.json(&["annotation", "add", "contoso", "2026-11-15", "Terms of use changed"]);
+    let annotation = &added["annotation"];
+    assert_eq!((&annotation["to"], &annotation["writtenBy"]), (&json!("2026-11-16"), &json!("operator")));
+    let week = ["annotation", "add", "contoso", "2026-11-02", "A week of training", "--to", "2026-11-09"];
+    let week = folder.json(&week)["annotation"]["id"].as_str().unwrap().to_owned();
+    let listed = folder.json(&["annotation", "list", "contoso"]);
+    assert_eq!((&listed["annotations"][0]["id"], &listed["annotations"][1]), (&json!(week), annotation));
+    with_serve(folder, serve, async |url| {
+        let answered = Client::new(url, &contoso.admin).json("/api/annotations").await;
+        assert_eq!(answered["annotations"], listed["annotations"]);
+    })
+    .await;
+    folder.json(&["annotation", "remove", "contoso", &week]);
+    assert_eq!(folder.json(&["annotation", "list", "contoso"])["annotations"], json!([annotation]));
+    assert!(folder.fails(&["annotation", "remove", "contoso", &week]).contains("no such annotation"));
+    let named = folder.fails(&["annotation", "add", "contoso", "2026-11-15", "asked ada@contoso.example"]);
+    assert!(named.contains("address") && !named.contains("ada@"), "{named}");
+    assert!(folder.fails(&["annotation", "add", "nobody", "2026-11-15", "x"]).contains("no tenant nobody"));
 }
 
 async fn tokens(folder: &Folder, serve: Option<&Serve>, contoso: &Tenant) {
@@ -262,6 +284,9 @@ async fn export_and_sweep(folder: &Folder, serve: Option<&Serve>, contoso: &Tena
         )
         .unwrap();
     assert_eq!(outcome, ("abandoned".to_owned(), "timedOut".to_owned(), 3));
+    let noted = "SELECT from_date || ' ' || text || ' ' || written_by FROM annotation_list";
+    let noted: String = conn.query_row(noted, [], |row| row.get(0)).unwrap();
+    assert_eq!(noted, "2026-11-15 Terms of use changed operator");
     assert!(folder.fails(&["export", "nobody"]).contains("no tenant nobody"));
 
     // The same file, downloaded: a redirect to a short-lived link.

@@ -53,6 +53,7 @@ mod routes;
 mod samples;
 mod scope;
 mod secrets;
+mod self_service;
 mod send;
 mod service_files;
 mod serving;

@@ -78,7 +78,10 @@ impl Sample {
         let folder = Folder::new();
         let demo = folder.json(&["demo", "--exit", "--listen", "127.0.0.1:0", "--enrollments", "90"]);
         let fabrikam = folder.add_tenant("fabrikam");
-        let serve = folder.serve_with(environment);
+        // Everything that is not allowed is tried of every operation, within a minute.
+        let mut command = folder.command(&["serve", "--listen", "127.0.0.1:0", "--refusals-a-minute", "0"]);
+        command.envs(environment.iter().copied());
+        let serve = folder.start(command);
         let token = |role| text(&folder.json(&["token", "add", "contoso", "--role", role]), "/token");
         let client = |token: &str| Client::new(&serve.url, token);
         let (admin, reader) = (client(&token("admin")), client(&token("reader")));
@@ -92,7 +95,13 @@ impl Sample {
         let profiles = &admin.json("/api/devices/esp-profiles").await;
         let browser = Self::post(&admin, "/api/browser-sessions", &json!({})).await.ok(201);
         let spare = Self::post(&admin, "/api/devices/esp-profiles", &json!({"displayName": "Spare"})).await.ok(201);
+        let annotation = json!({"from": "2026-11-15", "text": "Terms of use changed"});
+        let annotation = Self::post(&admin, "/api/annotations", &annotation).await.ok(201);
+        let token = Self::post(&admin, "/api/tokens", &json!({"name": "Spare", "role": "reader"})).await.ok(201);
         let names = vec![
+            ("spare-tokens", text(&token, "/token/id")),
+            ("spare-sources", "nanomdm".to_owned()),
+            ("spare-annotations", text(&annotation, "/annotation/id")),
             ("devices", text(session, "/sessions/0/enrollmentKey")),
             ("sessions", text(session, "/sessions/0/sessionId")),
             ("attempts", text(attempt, "/attempts/0/attemptId")),
@@ -250,6 +259,16 @@ fn special() -> Vec<Special> {
         (json!({"displayName": "x", "enabled": "hush"}), "enabled"),
         (json!({"displayName": "x", "colour": "hush"}), "colour"),
     ];
+    let bad_annotations = vec![
+        (json!({"text": "hush"}), "from"),
+        (json!({"from": "2026-11-15"}), "text"),
+        (json!({"from": "hush", "text": "x"}), "from"),
+        (json!({"from": "2026-11-15", "to": "2026-11-15", "text": "hush"}), "to"),
+        (json!({"from": "2026-11-15", "text": "hush@contoso.example"}), "text"),
+        (json!({"from": "2026-11-15", "text": 5}), "text"),
+        (json!({"from": "2026-11-15", "text": "x", "colour": "hush"}), "body"),
+        (json!(["hush"]), "body"),
+    ];
     vec![
         with("GET /api/devices/enrollment-status/active", "limit=2"),
         with("GET /api/devices/enrollment-status/failures", "platform=ios&limit=5"),
@@ -321,6 +340,34 @@ fn special() -> Vec<Special> {
                 (json!(["hush"]), "body"),
             ],
         ),
+        Special {
+            // Every organisation can have this sender.
+            theirs: Some(201),
+            ..refuses(
+                "POST /api/sources/{id}/secrets",
+                vec![
+                    (json!({}), "url"),
+                    (json!({"url": "hush"}), "url"),
+                    (json!({"url": "https://vestibule.example/?hush"}), "url"),
+                    (json!({"url": 5}), "url"),
+                    (json!({"url": "https://vestibule.example", "colour": "hush"}), "body"),
+                ],
+            )
+        },
+        Special { route: "DELETE /api/sources/{id}/secrets", theirs: Some(204), ..Special::default() },
+        refuses(
+            "POST /api/tokens",
+            vec![
+                (json!({"role": "reader"}), "name"),
+                (json!({"name": " ", "role": "reader"}), "name"),
+                (json!({"name": "x", "role": "hush"}), "role"),
+                (json!({"name": "x", "role": "reader", "scopeTags": "hush"}), "scopeTags"),
+                (json!({"name": "x", "role": "reader", "scopeTags": [""]}), "scopeTags"),
+                (json!({"name": "x", "role": "reader", "colour": "hush"}), "body"),
+            ],
+        ),
+        refuses("POST /api/annotations", bad_annotations.clone()),
+        refuses("PUT /api/annotations/{id}", bad_annotations),
         Special { bad_query: Some(("user=hush&device=hush", "device")), ..with("GET /api/person", "device={devices}") },
         Special {
             body: Some(json!({"code": "{code}"})),

@@ -61,6 +61,8 @@ async fn each_command_needs_what_the_guide_says_and_nothing_is_granted_in_vain()
     let folder = Folder::new();
     let since = contoso(&folder).await;
     let token = folder.json(&["token", "add", "contoso", "--role", "reader"])["id"].as_str().unwrap().to_owned();
+    let noted = folder.json(&["annotation", "add", "contoso", "2026-11-15", "Terms of use changed"]);
+    let noted = noted["annotation"]["id"].as_str().unwrap().to_owned();
     let file = folder.beside("events.ndjson");
     std::fs::write(&file, format!("{}\n", enrollment("d1", "enrollment.started", now(), "STACK0004"))).unwrap();
     let url = ["--url", "https://vestibule.example"];
@@ -76,6 +78,9 @@ async fn each_command_needs_what_the_guide_says_and_nothing_is_granted_in_vain()
         &["token", "link", "contoso", url[0], url[1]],
         &["token", "sessions", "contoso"],
         &["token", "revoke", "contoso", &token],
+        &["annotation", "add", "contoso", "2026-11-16", "A letter to all staff"],
+        &["annotation", "list", "contoso"],
+        &["annotation", "remove", "contoso", &noted],
         &["secret", "rotate", "contoso"],
         &["source", "add", "contoso", "nanomdm", url[0], url[1]],
         &["source", "list", "contoso"],
@@ -101,7 +106,8 @@ async fn each_command_needs_what_the_guide_says_and_nothing_is_granted_in_vain()
             ["doctor"] => drop(stack.run(arguments)),
             _ => drop(stack.json(arguments)),
         }
-        let words = if ["tenant", "token", "secret", "source", "graph"].contains(&arguments[0]) { 2 } else { 1 };
+        let words =
+            if ["tenant", "token", "annotation", "secret", "source", "graph"].contains(&arguments[0]) { 2 } else { 1 };
         let grants = stack.permissions().used;
         let statements: BTreeSet<String> = grants.iter().map(|(statement, _)| statement.clone()).collect();
         needs.insert(arguments[..words].join(" "), statements);

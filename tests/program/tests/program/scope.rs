@@ -125,7 +125,21 @@ async fn a_limited_administrator_changes_no_settings_of_the_tenant() {
     let us = setup.client(&["--role", "admin", "--scope-tag", "US"]);
     us.json("/api/tenant").await;
     us.patch("/api/tenant", &json!({"deviceLimit": 3})).await.problem(403);
+    // Nor does one make itself another token, or a sender's secret.
+    us.get("/api/tokens").await.problem(403);
+    send(&us, Method::POST, "/api/tokens", &json!({"name": "more", "role": "admin"})).await.problem(403);
+    let url = json!({"url": "https://vestibule.example"});
+    send(&us, Method::POST, "/api/sources/jamf/secrets", &url).await.problem(403);
+    send(&us, Method::DELETE, "/api/sources/jamf/secrets", &Value::Null).await.problem(403);
     assert_eq!(setup.admin.json("/api/tenant").await["settings"]["deviceLimit"], 15);
+    // Annotations are of the whole tenant, too.
+    let annotation = json!({"from": "2026-11-15", "text": "Terms of use changed"});
+    send(&us, Method::POST, "/api/annotations", &annotation).await.problem(403);
+    let written = send(&setup.admin, Method::POST, "/api/annotations", &annotation).await.ok(201);
+    let path = format!("/api/annotations/{}", written["annotation"]["id"].as_str().unwrap());
+    send(&us, Method::PUT, &path, &annotation).await.problem(403);
+    send(&us, Method::DELETE, &path, &Value::Null).await.problem(403);
+    assert_eq!(us.json("/api/annotations").await["annotations"], json!([written["annotation"]]));
     setup.admin.patch("/api/tenant", &json!({"deviceLimit": 3})).await.ok(200);
     // Groups that a profile of theirs is assigned to are shown.
     let target = json!({"@odata.type": "#microsoft.graph.groupAssignmentTarget", "groupId": "ours"});

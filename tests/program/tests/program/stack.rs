@@ -51,12 +51,14 @@ async fn commands_that_read_answer_as_on_the_folder() {
     contoso(&folder, &serve).await;
     folder.json(&["export", "contoso"]);
     folder.json(&["source", "add", "contoso", "nanomdm"]);
+    folder.json(&["annotation", "add", "contoso", "2026-11-15", "Terms of use changed"]);
     let stack = Stack::of_served(&folder.data());
     for arguments in [
         &["tenant", "list"][..],
         &["tenant", "set", "contoso"],
         &["token", "list", "contoso"],
         &["token", "sessions", "contoso"],
+        &["annotation", "list", "contoso"],
         &["source", "list", "contoso"],
         &["source", "test", "contoso", "nanomdm"],
         &["graph", "list", "contoso"],
@@ -98,6 +100,10 @@ async fn what_a_command_changes_holds_for_the_stack() {
         (answer.status == 202).then_some(answer)
     });
     posted.await;
+    let annotation = stack.json(&["annotation", "add", "contoso", "2026-11-15", "Terms of use changed"]);
+    assert_eq!(folder.json(&["annotation", "list", "contoso"])["annotations"][0], annotation["annotation"]);
+    stack.json(&["annotation", "remove", "contoso", annotation["annotation"]["id"].as_str().unwrap()]);
+    assert_eq!(folder.json(&["annotation", "list", "contoso"])["annotations"], json!([]));
     stack.json(&["tenant", "set", "contoso", "deviceLimit=7"]);
     assert_eq!(folder.json(&["tenant", "set", "contoso"])["settings"]["deviceLimit"], 7);
     assert_eq!(stack.json(&["tenant", "add", "fabrikam"])["tenant"], "fabrikam");

@@ -16,7 +16,8 @@ import { term } from './words.js';
 /** Percentages for the place in an SVG that is as wide as its cell. */
 const share = (fraction) => `${Math.max(0, Math.min(1, fraction || 0)) * 100}%`;
 
-const linked = (href, text) => (href ? h('a', { href }, text) : text);
+/** @param {string|null|undefined} href @param {any} text @param {string} [name] of the link, where the text is a bare number */
+const linked = (href, text, name) => (href ? h('a', { href, 'aria-label': name }, text) : text);
 
 /**
  * Bars with labels, longest as given. The list is a table: the bars are only its picture.
@@ -112,7 +113,10 @@ export function funnel({ title, hideTitle, steps, empty = 'No step was reported.
       key: 'abandoned',
       label: term('abandoned'),
       numeric: true,
-      render: (step) => linked(step.href, reported('abandoned')(step)),
+      render: (step) => {
+        const text = reported('abandoned')(step);
+        return linked(step.href, text, `${text} gave up at ${step.label}`);
+      },
     },
     {
       key: 'share',

@@ -1,16 +1,20 @@
 /*
  * Lines over days. See chart.js for why it is drawn here.
  *
- * What must stay true: the chart is one tab stop. Arrow keys, Page Up/Down, Home and End move along the days, and the
+ * What must stay true: the chart is one tab stop. Arrow keys, Page Up/Down, Home and End move along the days, Enter opens
+ * the chosen one where the chart says what that leads to, and the
  * day's values are announced as the value of a slider; a pointer shows the same. Series differ by dash and marker as
  * well as by colour. It is drawn for the width it has, so that its text stays the size of text.
  */
 
 import { h, svg, uniqueId, whole } from './dom.js';
 import { count, day as dayWords, shortDay, weekday } from './format.js';
+import { markedNotes, notedOn, noteList, noteMarks } from './notes.js';
 import { dataTable } from './table.js';
 
 const HEIGHT = 240;
+/** Room for the heads of annotations. */
+const HEADS = 22;
 const MARGIN = { top: 12, right: 14, bottom: 28, left: 46 };
 const DASHES = ['', '7 4', '2 3', '10 3 2 3', '1 5', '12 4'];
 /** Markers around 0, 0. */
@@ -38,13 +42,14 @@ function ticks(most, isWhole) {
 
 const known = (value) => value !== null && value !== undefined;
 
-function drawing({ days, series, format }, width, chosen, clip) {
+function drawing({ days, series, format, marked }, width, chosen, clip) {
   const values = series.flatMap((one) => one.values.filter(known));
   const marks = ticks(Math.max(0, ...values), values.every(Number.isInteger));
   const top = marks[marks.length - 1];
-  const inner = { width: width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom };
+  const above = marked.length ? HEADS : MARGIN.top;
+  const inner = { width: width - MARGIN.left - MARGIN.right, height: HEIGHT - above - MARGIN.bottom };
   const x = (index) => MARGIN.left + (days.length > 1 ? (index / (days.length - 1)) * inner.width : inner.width / 2);
-  const y = (value) => MARGIN.top + inner.height - (value / top) * inner.height;
+  const y = (value) => above + inner.height - (value / top) * inner.height;
 
   const grid = marks.map((mark) => [
     svg('line', { class: mark ? 'grid' : 'axis', x1: MARGIN.left, x2: width - MARGIN.right, y1: y(mark), y2: y(mark) }),
@@ -101,7 +106,8 @@ function drawing({ days, series, format }, width, chosen, clip) {
     },
     grid,
     dates,
-    svg('line', { class: 'cursor', x1: x(chosen), x2: x(chosen), y1: MARGIN.top, y2: MARGIN.top + inner.height }),
+    noteMarks(marked, x, { top: above, bottom: above + inner.height, left: MARGIN.left, right: width - MARGIN.right }),
+    svg('line', { class: 'cursor', x1: x(chosen), x2: x(chosen), y1: above, y2: above + inner.height }),
     lines,
   );
 }
@@ -130,12 +136,15 @@ function sample(at) {
  * @param {{name: string, values: (number|null)[]}[]} options.series a value for every day
  * @param {(value: number|null) => string} [options.format]
  * @param {(day: number, series: number) => string|null} [options.href] where the number of a day and series leads
+ * @param {(day: number) => string} [options.dayHref] where Enter on a day leads
+ * @param {Note[]} [options.notes] annotations, in the order of their days
  * @param {boolean} [options.hideTitle] for readers only, where a heading says the same
  * @returns {HTMLElement}
  */
-export function lineChart({ title, description, days, series, format = count, href, hideTitle }) {
+export function lineChart({ title, description, days, series, format = count, href, dayHref, notes = [], hideTitle }) {
   const ids = { title: uniqueId('chart'), text: uniqueId('chart-text') };
-  const signature = [title, description, days, series, href ? days.map((_, at) => href(at, 0)) : null];
+  const marked = markedNotes(notes, days);
+  const signature = [title, description, days, series, marked, href ? days.map((_, at) => href(at, 0)) : null];
   const caption = h('figcaption', { class: hideTitle ? 'visually-hidden' : 'chart-title', id: ids.title }, title);
   if (!days.length || !series.length) {
     return whole(
@@ -143,13 +152,17 @@ export function lineChart({ title, description, days, series, format = count, hr
       signature,
     );
   }
+  const about = [description, dayHref ? 'Enter opens the chosen day.' : null].filter(Boolean).join(' ');
   // The day that was chosen, and the one that a pointer is over.
   /** @type {{pinned: number, over: number|null, width: number}} */
   const state = { pinned: days.length - 1, over: null, width: 720 };
-  const data = { days, series, format };
+  const data = { days, series, format, marked };
   const shown = () => state.over ?? state.pinned;
-  const say = (index) =>
-    `${weekday(days[index])}: ${series.map((one) => `${one.name} ${format(one.values[index])}`).join(', ')}`;
+  const say = (index) => {
+    const numbers = series.map((one) => `${one.name} ${format(one.values[index])}`).join(', ');
+    const noted = notedOn(notes, days[index]);
+    return `${weekday(days[index])}: ${numbers}${noted ? `. ${noted}` : ''}`;
+  };
 
   const picture = h('div', { class: 'line-drawing' });
   const slider = h('div', {
@@ -157,7 +170,7 @@ export function lineChart({ title, description, days, series, format = count, hr
     role: 'slider',
     tabindex: '0',
     'aria-label': `${title}, by day`,
-    'aria-describedby': description ? ids.text : null,
+    'aria-describedby': about ? ids.text : null,
     'aria-orientation': 'horizontal',
     'aria-valuemin': '0',
     'aria-valuemax': String(days.length - 1),
@@ -218,6 +231,7 @@ export function lineChart({ title, description, days, series, format = count, hr
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key in moves) choose(state.pinned + moves[event.key]);
     else if (event.key in ends) choose(ends[event.key]);
+    else if (event.key === 'Enter' && dayHref) location.hash = dayHref(state.pinned);
     else return;
     event.preventDefault();
   };
@@ -240,6 +254,9 @@ export function lineChart({ title, description, days, series, format = count, hr
             return address ? h('a', { href: address }, text) : text;
           },
         })),
+        ...(marked.length
+          ? [{ key: 'notes', label: 'Annotations', class: 'wrap', render: (row) => notedOn(notes, row.day) }]
+          : []),
       ],
       rows: days.map((day, index) => ({ day, index })),
     }),
@@ -249,9 +266,10 @@ export function lineChart({ title, description, days, series, format = count, hr
     'figure',
     { class: 'chart lines', 'aria-labelledby': ids.title },
     caption,
-    description ? h('p', { class: 'quiet chart-text', id: ids.text }, description) : null,
+    about ? h('p', { class: 'quiet chart-text', id: ids.text }, about) : null,
     plot,
     legend,
+    noteList(marked),
     table,
   );
   draw();

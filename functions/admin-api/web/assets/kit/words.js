@@ -72,6 +72,8 @@ export const cloud = say('cloud');
 /** What a number is called, by what the file defines under that name. */
 export const term = say('term', 'deviceState');
 export const refusal = say('refusal');
+/** What a new organisation does first. */
+export const firstStep = say('firstStep');
 
 /**
  * How a place is left, as the catalogue's rows say it; of a time-out the limits that ran out there.

@@ -19,6 +19,15 @@ function chooseTheme(theme) {
   }
 }
 
+/** Brings the current view's link into sight where the navigation scrolls; the page itself stays where it is. */
+function showCurrent() {
+  const list = landmark('top').querySelector('nav ul');
+  const current = list?.querySelector('[aria-current=page]');
+  if (!list || !current) return;
+  const [outer, inner] = [list.getBoundingClientRect(), current.getBoundingClientRect()];
+  list.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+}
+
 /**
  * @param {object} options
  * @param {any} options.tenant as `GET /api/tenant` answers; null until somebody is signed in or a file is open
@@ -86,6 +95,7 @@ export function drawHeader({ tenant, isFile, current, signOut, search }) {
       ),
     ),
   );
+  showCurrent();
   patch(
     landmark('foot'),
     tenant

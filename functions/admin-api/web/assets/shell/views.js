@@ -20,7 +20,10 @@ import profiles from '../views/profiles.js';
 import senders from '../views/senders.js';
 import session from '../views/session.js';
 import sessions from '../views/sessions.js';
+import settings from '../views/settings.js';
 import status from '../views/status.js';
+import steps from '../views/steps.js';
+import tokens from '../views/tokens.js';
 
 export const HOME = 'incomplete';
 
@@ -45,6 +48,9 @@ export const VIEWS = [
   { path: 'files', title: 'Files', nav: true, needsServer: true, module: files },
   { path: 'account', title: 'Account', needsServer: true, module: account },
   { path: 'live', title: 'Enrolling now', under: 'status', needsServer: true, module: live },
+  { path: 'settings', title: 'Settings', under: 'account', needsServer: true, module: settings },
+  { path: 'tokens', title: 'Tokens', under: 'account', needsServer: true, module: tokens },
+  { path: 'steps', title: 'First steps', under: 'account', needsServer: true, module: steps },
   { path: 'attempts', title: 'Attempts', under: 'incomplete', module: attempts },
   { path: 'attempt', title: 'Attempt', under: 'incomplete', module: attempt },
   {

@@ -8,6 +8,7 @@ import { confirmDialog } from '../kit/confirm.js';
 import { h, patch } from '../kit/dom.js';
 import { dateTime, NOT_REPORTED } from '../kit/format.js';
 import { asOf, badge, notice, pageHead } from '../kit/parts.js';
+import { accountNavigation } from './account-parts.js';
 import { dataTable } from '../kit/table.js';
 
 export default {
@@ -86,6 +87,7 @@ export default {
       patch(
         root,
         pageHead('Account', asOf(shown.list.asOf, zone)),
+        accountNavigation('account'),
         shown.problem ? notice('problem', shown.problem) : null,
         h(
           'p',

@@ -15,6 +15,7 @@ import { asOf, notice, pageHead } from '../kit/parts.js';
 import { addressOf } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import { espPhase, espState, term } from '../kit/words.js';
+import { annotations } from './annotations.js';
 import { deviceAndUser, espNavigation, profileLink, rangeWords, stateBadge } from './esp-parts.js';
 
 /** Apps and sessions that are asked for. */
@@ -35,7 +36,7 @@ const meter = (fraction) =>
 
 const linked = (href, number) => (number ? h('a', { href }, count(number)) : count(number));
 
-function byDay(answer) {
+function byDay(answer, notes) {
   const days = answer.byDay;
   /** @type {[string, string, string|null][]} */
   const all = [
@@ -53,6 +54,8 @@ function byDay(answer) {
       'then it counts as succeeded.',
     days: days.map((one) => one.date),
     series: states.map(([name, member]) => ({ name, values: days.map((one) => one[member]) })),
+    notes,
+    dayHref: (at) => addressOf('sessions', { from: days[at].date, to: addDays(days[at].date, 1) }),
     href: (at, series) => {
       const [, member, state] = states[series];
       if (state === null || !days[at][member]) return null;
@@ -270,39 +273,43 @@ export default {
     const { root, api, signal, parameters, navigate, tenant, announce, isNew } = context;
     const answer = await api.get('getEspReport', { ...rangeIn(parameters), limit: MOST_LISTED }, { signal });
     const range = { from: answer.from, to: answer.to };
-    const coverage = await askCoverage({ ...range, os: 'windows' }, { api, signal });
-    patch(
-      root,
-      pageHead(
-        'Enrollment Status Page',
-        `Windows sessions started ${rangeWords(range)}. ${asOf(answer.asOf, answer.timeZone, answer)}`,
-      ),
-      espNavigation('esp'),
-      filterForm({ path: 'esp', parameters, navigate, range, today: calendar(tenant).today }),
-      coverageLine(coverage),
-      headline(answer),
-      section('By day', null, byDay(answer)),
-      section(
-        'By profile',
-        'Success rate counts n sessions: those that succeeded, failed or timed out. “Over limit” counts sessions that ' +
-          'passed their time limit at any time, “recovered” those of them that finished later, and “stuck” those that ' +
-          'waited long for a list of apps.',
-        byProfile(answer),
-      ),
-      section('Stuck while identifying', null, stuck(answer)),
-      section('By phase', null, byPhase(answer)),
-      section(
-        'Apps',
-        'Times run from the start of an installation to its end. Failure rate counts n sessions: those that tried the ' +
-          'app. “Waited for in” counts sessions whose profile made the device wait for the app.',
-        apps(context, answer),
-      ),
-      section(
-        'Recovered after a time-out',
-        'These sessions took longer than their profile allows. If there are many, raise its limit, or wait for fewer apps.',
-        recovered(answer),
-      ),
-    );
+    const noted = annotations(context, () => draw());
+    const [coverage] = await Promise.all([askCoverage({ ...range, os: 'windows' }, { api, signal }), noted.ask(range)]);
+    const { today } = calendar(tenant);
+    const draw = () =>
+      patch(
+        root,
+        pageHead(
+          'Enrollment Status Page',
+          `Windows sessions started ${rangeWords(range)}. ${asOf(answer.asOf, answer.timeZone, answer)}`,
+        ),
+        espNavigation('esp'),
+        filterForm({ path: 'esp', parameters, navigate, range, today }),
+        coverageLine(coverage),
+        headline(answer),
+        section('By day', null, byDay(answer, noted.notes()), noted.panel(today)),
+        section(
+          'By profile',
+          'Success rate counts n sessions: those that succeeded, failed or timed out. “Over limit” counts sessions that ' +
+            'passed their time limit at any time, “recovered” those of them that finished later, and “stuck” those that ' +
+            'waited long for a list of apps.',
+          byProfile(answer),
+        ),
+        section('Stuck while identifying', null, stuck(answer)),
+        section('By phase', null, byPhase(answer)),
+        section(
+          'Apps',
+          'Times run from the start of an installation to its end. Failure rate counts n sessions: those that tried the ' +
+            'app. “Waited for in” counts sessions whose profile made the device wait for the app.',
+          apps(context, answer),
+        ),
+        section(
+          'Recovered after a time-out',
+          'These sessions took longer than their profile allows. If there are many, raise its limit, or wait for fewer apps.',
+          recovered(answer),
+        ),
+      );
+    draw();
     if (!isNew) announce(`Sessions started ${rangeWords(range)}.`);
   },
 };

@@ -68,6 +68,10 @@ function lines(report, links) {
   return [...rows, ...closings, ...places, nowhere];
 }
 
+/** A line's place and how it was left, in words. */
+const named = (one) =>
+  [one.where, one.screen === one.where ? null : one.screen, one.how?.toLowerCase()].filter(Boolean).join(', ');
+
 const mostFirst = (list) => [...list].sort((one, other) => other.abandoned - one.abandoned);
 
 /**
@@ -80,7 +84,7 @@ export function topPlace(report, links) {
   const top = mostFirst(lines(report, links)).find((one) => one.where !== NO_PLACE);
   if (!top?.abandoned) return null;
   return {
-    words: [top.where, top.screen === top.where ? null : top.screen, top.how?.toLowerCase()].filter(Boolean).join(', '),
+    words: named(top),
     abandoned: top.abandoned,
     href: top.href ?? links({ outcome: 'abandoned' }),
   };
@@ -144,7 +148,11 @@ export function placesTable(report, links, parameters) {
           numeric: true,
           render: (one) =>
             one.abandoned && one.href
-              ? h('a', { href: one.href }, count(one.abandoned))
+              ? h(
+                  'a',
+                  { href: one.href, 'aria-label': `${count(one.abandoned)} gave up at ${named(one)}` },
+                  count(one.abandoned),
+                )
               : orNotReported(one.abandoned, count),
         },
         { key: 'bar', label: h('span', { class: 'visually-hidden' }, 'Bar'), class: 'bar', render: bar },

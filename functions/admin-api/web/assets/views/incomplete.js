@@ -18,6 +18,7 @@ import { summaryFirst } from '../file/summary-first.js';
 import * as words from '../kit/words.js';
 import { placesTable, topPlace } from './incomplete-places.js';
 import { askSlices, slicesCard } from './incomplete-slices.js';
+import { annotations } from './annotations.js';
 import { askWebEnrollment, webEnrollmentCard } from './web-enrollment.js';
 
 const NO_SECTION = 'No section reported';
@@ -98,7 +99,7 @@ function tileRow(report, before, links) {
   );
 }
 
-function dailyChart(report, links) {
+function dailyChart(report, links, notes) {
   const days = [...new Set(report.daily.map((one) => one.date))];
   const sections = [...new Set(report.daily.map((one) => one.section))];
   const at = new Map(report.daily.map((one) => [`${one.date} ${one.section}`, one.abandoned]));
@@ -110,6 +111,8 @@ function dailyChart(report, links) {
       name: section ? words.section(section) : NO_SECTION,
       values: days.map((date) => at.get(`${date} ${section}`) ?? 0),
     })),
+    notes,
+    dayHref: (index) => links({ from: days[index], to: addDays(days[index], 1), outcome: 'abandoned' }),
     // The API has no filter for attempts without a section.
     href: (index, series) =>
       sections[series]
@@ -194,7 +197,9 @@ function keptNotice(report, tenant) {
 
 function headline(report, links) {
   const say = (...what) => h('p', { class: 'headline' }, what);
-  if (!report.initiated) return say('No enrollment started in these days.');
+  if (!report.initiated) {
+    return say('No enrollment started in these days. ', h('a', { href: addressOf('steps') }, 'First steps'));
+  }
   if (report.abandoned === null) return say('No sender reported whether anybody gave up in these days.');
   if (!report.abandoned && !report.measured) {
     return say('Nobody chose to stop. No sender reported whether anybody left without a word.');
@@ -254,6 +259,7 @@ export default {
     let coverage = null;
     let web = null;
     let slices = null;
+    const noted = annotations(context, () => newest && draw(newest, before));
     // `before` is undefined until it is known.
     const draw = (report, before) => {
       if (signal.aborted) return;
@@ -278,7 +284,8 @@ export default {
           'section',
           { class: 'card', 'data-key': 'daily' },
           h('h2', { class: report.abandoned === null ? null : 'visually-hidden' }, 'By day'),
-          report.abandoned === null ? h('p', { class: 'quiet' }, UNMEASURED) : dailyChart(report, links),
+          report.abandoned === null ? h('p', { class: 'quiet' }, UNMEASURED) : dailyChart(report, links, noted.notes()),
+          noted.panel(today),
         ),
         report.abandoned === null ? null : placesTable(report, links, parameters),
         funnelCard(report, links),
@@ -306,6 +313,9 @@ export default {
         }),
         askSlices({ ...asked, by: parameters.get('by') }, context).then((found) => {
           slices = found;
+          if (newest) draw(newest, before);
+        }),
+        noted.ask(range).then(() => {
           if (newest) draw(newest, before);
         }),
       ]);

@@ -11,6 +11,7 @@ import { bytes, count, dateTime, dateTimeSeconds, day, plural } from '../kit/for
 import { asOf, badge, notice } from '../kit/parts.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
+import { senderSecrets } from './sender-setup.js';
 
 /** Counts by name, the largest first. */
 const byName = (counts, name = (one) => one) =>
@@ -178,66 +179,78 @@ function pulled(pull, zone) {
 }
 
 export default {
-  async show({ root, api, signal }) {
-    const answer = await api.get('getSources', null, { signal });
-    const { sources, timeZone: zone, graphPull } = answer;
-    const silent = sources.filter((source) => source.silent);
-    patch(
-      root,
-      h(
-        'div',
-        { class: 'page-head', 'data-key': 'head' },
-        h('h1', { tabindex: '-1' }, 'Senders'),
-        h('p', { class: 'quiet' }, `${plural(sources.length, 'sender')} set up. `, asOf(answer.asOf, zone)),
-      ),
-      h(
-        'p',
-        { 'data-key': 'about' },
-        'What was received in the last five weeks, and what became of it. Counts are minimums: they are written once a ',
-        'minute, and a function that ends before loses its counts. Requests without a valid credential are not counted.',
-      ),
-      h(
-        'div',
-        { 'data-key': 'silent' },
-        silent.map((source) =>
-          notice(
-            'warning',
-            h('strong', null, `${source.title} has fallen silent. `),
-            `It last sent something ${dateTime(source.silent.since, zone)}, and is usually silent for at most `,
-            `${plural(source.silent.usualLongestHours, 'hour')}. Events of its devices since then are missing.`,
+  async show(context) {
+    const { root, api, signal } = context;
+    /** @type {Answer} */
+    let answer = null;
+    const reload = async () => {
+      answer = await api.get('getSources', null, { signal });
+    };
+    const secrets = senderSecrets(context, { reload, redraw: () => draw() });
+    const draw = () => {
+      if (signal.aborted) return;
+      const { sources, timeZone: zone, graphPull } = answer;
+      const silent = sources.filter((source) => source.silent);
+      patch(
+        root,
+        h(
+          'div',
+          { class: 'page-head', 'data-key': 'head' },
+          h('h1', { tabindex: '-1' }, 'Senders'),
+          h('p', { class: 'quiet' }, `${plural(sources.length, 'sender')} set up. `, asOf(answer.asOf, zone)),
+        ),
+        h(
+          'p',
+          { 'data-key': 'about' },
+          'What was received in the last five weeks, and what became of it. Counts are minimums: they are written once a ',
+          'minute, and a function that ends before loses its counts. Requests without a valid credential are not counted.',
+        ),
+        h(
+          'div',
+          { 'data-key': 'silent' },
+          silent.map((source) =>
+            notice(
+              'warning',
+              h('strong', null, `${source.title} has fallen silent. `),
+              `It last sent something ${dateTime(source.silent.since, zone)}, and is usually silent for at most `,
+              `${plural(source.silent.usualLongestHours, 'hour')}. Events of its devices since then are missing.`,
+            ),
           ),
         ),
-      ),
-      h(
-        'section',
-        { class: 'card', 'data-key': 'list' },
-        h('h2', null, 'All senders'),
-        dataTable({
-          caption: 'Senders',
-          hideCaption: true,
-          key: (source) => source.source,
-          columns: [
-            { key: 'title', label: 'Sender' },
-            { key: 'state', label: 'State', class: 'nowrap', render: state },
-            {
-              key: 'lastHeardAt',
-              label: 'Last received',
-              class: 'nowrap',
-              render: (source) => (source.lastHeardAt ? dateTime(source.lastHeardAt, zone) : null),
-            },
-            {
-              key: 'lastAcceptedAt',
-              label: 'Last stored',
-              class: 'nowrap',
-              render: (source) => (source.lastAcceptedAt ? dateTime(source.lastAcceptedAt, zone) : null),
-            },
-            { key: 'lastRefusal', label: 'Last refusal', render: (source) => refusal(source, zone) },
-          ],
-          rows: sources,
-        }),
-      ),
-      pulled(graphPull, zone),
-      sources.filter((source) => source.days.length).map((source) => details(source, zone)),
-    );
+        h(
+          'section',
+          { class: 'card', 'data-key': 'list' },
+          h('h2', null, 'All senders'),
+          dataTable({
+            caption: 'Senders',
+            hideCaption: true,
+            key: (source) => source.source,
+            columns: [
+              { key: 'title', label: 'Sender' },
+              { key: 'state', label: 'State', class: 'nowrap', render: state },
+              {
+                key: 'lastHeardAt',
+                label: 'Last received',
+                class: 'nowrap',
+                render: (source) => (source.lastHeardAt ? dateTime(source.lastHeardAt, zone) : null),
+              },
+              {
+                key: 'lastAcceptedAt',
+                label: 'Last stored',
+                class: 'nowrap',
+                render: (source) => (source.lastAcceptedAt ? dateTime(source.lastAcceptedAt, zone) : null),
+              },
+              { key: 'lastRefusal', label: 'Last refusal', render: (source) => refusal(source, zone) },
+            ],
+            rows: sources,
+          }),
+        ),
+        secrets(answer.offered),
+        pulled(graphPull, zone),
+        sources.filter((source) => source.days.length).map((source) => details(source, zone)),
+      );
+    };
+    await reload();
+    draw();
   },
 };

@@ -3,6 +3,7 @@
 //! Every number comes from a question of the file ([`ask`](crate::ask)); here its answers have types.
 
 mod advice;
+mod annotations;
 mod attempts;
 mod coverage;
 mod esp;
@@ -11,6 +12,7 @@ mod incomplete;
 mod status;
 
 pub use advice::Advice;
+pub use annotations::Annotation;
 pub use attempts::{Attempt, AttemptDetail, AttemptFilter, AttemptPage, AttemptSender, Cursor, TimelineEvent};
 pub use coverage::{Coverage, SenderCoverage};
 pub use esp::{EspItemRow, EspPhaseRow, EspSessionDetail, EspSessionFilter, EspSessionPage, EspSessionRow};

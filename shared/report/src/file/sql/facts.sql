@@ -229,6 +229,17 @@ CREATE TABLE app_names (
   --: Its name as it is at the file's instant.
   name_word INTEGER NOT NULL REFERENCES words (id)) WITHOUT ROWID;
 
+-- What the organisation did, by date, as its administrators wrote it down; shown beside the numbers of those days.
+CREATE TABLE annotations (
+  annotation_id TEXT PRIMARY KEY NOT NULL,
+  from_day INTEGER NOT NULL,
+  to_day INTEGER NOT NULL,
+  --: What happened, in an administrator's words.
+  text TEXT NOT NULL,
+  written_by TEXT NOT NULL,
+  --: ms since 1970-01-01 UTC | When it was written last.
+  written_at INTEGER NOT NULL) WITHOUT ROWID;
+
 CREATE TABLE esp_sessions (
   session_no INTEGER PRIMARY KEY,
   --: The session's name; sixteen bytes.

@@ -2,17 +2,19 @@
 //!
 //! Must stay true:
 //! - It contains only aggregates: no user, device or serial number. Of the texts that senders choose it contains only
-//!   those that [`plain`](crate::lists::plain) allows, and names of apps and profiles, which the organisation chose.
+//!   those that [`plain`](crate::lists::plain) allows, and names of apps and profiles, which the organisation chose, as it did its
+//!   annotations.
 //! - It has no script and loads nothing, and its policy forbids both.
 //! - Every number comes from [`Reader`]. The same file gives the same page: its instant is the only clock.
 
+mod annotations;
 mod chart;
 mod sections;
 mod table;
 mod words;
 mod write;
 
-use crate::ask::reader::{Coverage, EspOverview, FailureReason, IncompleteReport, Meta, Reader, Status};
+use crate::ask::reader::{Annotation, Coverage, EspOverview, FailureReason, IncompleteReport, Meta, Reader, Status};
 use crate::error::Result;
 use std::fmt::Display;
 use vestibule_domain::{Day, Timestamp};
@@ -40,6 +42,7 @@ struct PageData {
     whole: IncompleteReport,
     recent: IncompleteReport,
     coverage: Coverage,
+    annotations: Vec<Annotation>,
     status: Status,
     reasons: Vec<FailureReason>,
     esp: EspOverview,
@@ -68,6 +71,7 @@ pub fn report_html(reader: &Reader) -> Result<String> {
         whole: reader.incomplete(from, to, None, None)?,
         recent: reader.incomplete(recent_from, to, None, None)?,
         coverage: reader.coverage(from, to, None)?,
+        annotations: reader.annotations(from, to)?,
         status: reader.status()?,
         reasons: reader.failure_reasons(from, to, None, REASONS)?,
         esp: reader.esp_overview(from, to, APPS)?,

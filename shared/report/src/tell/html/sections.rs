@@ -1,6 +1,7 @@
 //! The parts of the page, in order.
 
 use super::PageData;
+use super::annotations;
 use super::chart::{Series, chart};
 use super::table::{Cell, Head, Row, table};
 use super::words::{NO_SECTION, how_at, or_not_reported, reported, row_platform, term};
@@ -121,6 +122,7 @@ pub(super) fn days(h: &mut Html, data: &PageData) {
         .map(|(section, counts)| Series { section, counts })
         .collect();
     chart(h, data.from, &series);
+    annotations::list(h, data);
     h.raw("<details><summary>Every day as a table</summary>");
     let mut heads = vec![Head::Words("Day")];
     heads.extend(series.iter().map(|one| Head::Numbers(one.title())));

@@ -1,0 +1,204 @@
+/*
+ * Annotations beside a chart: asked of the file, and for administrators a form to write and to remove them.
+ *
+ * What must stay true: what is typed stays until it is written. An answer may be older than what was just written, so until
+ * a later one comes, what this page wrote or removed counts over it. Without a server, and for who may not write, there is no form.
+ */
+
+import { confirmDialog } from '../kit/confirm.js';
+import { h, uniqueId } from '../kit/dom.js';
+import { addDays } from '../kit/format.js';
+import { noteDays } from '../kit/notes.js';
+import { problemNotice } from '../kit/parts.js';
+
+const MOST_CHARACTERS = 200;
+
+/**
+ * What an organisation's form has, in whichever view, and what this page wrote (the annotation) or removed (null), by id.
+ * @typedef {{typed: {from: string, last: string, text: string}, changed: Map<string, Note|null>}} Kept
+ */
+
+/** By organisation: another that signs in here sees nothing of it. @type {Map<string, Kept>} */
+const keptOf = new Map();
+
+/** @param {string} tenant @returns {Kept} */
+function kept(tenant) {
+  const found = keptOf.get(tenant) ?? { typed: { from: '', last: '', text: '' }, changed: new Map() };
+  keptOf.set(tenant, found);
+  return found;
+}
+
+const ids = { from: uniqueId('note'), last: uniqueId('note'), text: uniqueId('note') };
+
+/** An answer's annotations with what this page changed since, in the order of their days. */
+function withChanges(answered, changed, { from, to }) {
+  const all = new Map(answered.map((one) => [one.id, one]));
+  for (const [id, note] of changed) {
+    if (note && (!to || note.from < to) && (!from || note.to > from)) all.set(id, note);
+    else all.delete(id);
+  }
+  const order = (note) => `${note.from} ${note.to} ${note.id}`;
+  return [...all.values()].sort((one, other) => (order(one) < order(other) ? -1 : 1));
+}
+
+/**
+ * @param {any} context of the view
+ * @param {() => void} redraw shows the view again
+ * @returns {{ask: (range: {from: string|null, to: string|null}) => Promise<void>, notes: () => Note[],
+ *   panel: (today: string) => HTMLElement|null}} `ask` is called before `notes` and `panel` are of use
+ */
+export function annotations({ api, file, signal, tenant, canSend, announce }, redraw) {
+  const mayWrite = canSend && !tenant.scopeTags?.length;
+  // A file is as it was.
+  const { typed, changed } = kept(file ? '' : tenant.tenant);
+  let answered = [];
+  /** @type {{from: string|null, to: string|null}} */
+  let range = { from: null, to: null };
+  let problem = null;
+
+  const notes = () => withChanges(answered, changed, range);
+
+  /** Does what can fail, and shows the view again. */
+  const attempt = async (act) => {
+    problem = null;
+    try {
+      await act();
+    } catch (error) {
+      if (error.name === 'AbortError') return;
+      problem = error;
+    }
+    if (!signal.aborted) redraw();
+  };
+
+  const write = async (event) => {
+    event.preventDefault();
+    const { from, last, text } = typed;
+    await attempt(async () => {
+      const body = { from, text, ...(last && { to: addDays(last, 1) }) };
+      const { body: answer } = await api.send('addAnnotation', null, body, { signal });
+      changed.set(answer.annotation.id, answer.annotation);
+      Object.assign(typed, { from: '', last: '', text: '' });
+      announce(`Written: ${noteDays(answer.annotation)}.`);
+    });
+  };
+
+  const remove = async (note) => {
+    const isSure = await confirmDialog({
+      title: 'Remove this annotation?',
+      text: `${noteDays(note)}: ${note.text}`,
+      action: 'Remove',
+      signal,
+    });
+    if (!isSure) return;
+    await attempt(async () => {
+      try {
+        await api.send('removeAnnotation', { id: note.id }, undefined, { signal });
+      } catch (error) {
+        // Somebody else has removed it.
+        if (error.status !== 404) throw error;
+      }
+      changed.set(note.id, null);
+      announce('The annotation is removed.');
+    });
+  };
+
+  const field = (name, label, attributes) =>
+    h(
+      'div',
+      { class: 'field', 'data-key': name },
+      h('label', { for: ids[name] }, label),
+      h('input', {
+        id: ids[name],
+        value: typed[name],
+        oninput: (event) => {
+          typed[name] = event.currentTarget.value;
+        },
+        ...attributes,
+      }),
+    );
+
+  return {
+    notes,
+
+    async ask(asked) {
+      range = asked;
+      const parameters = { from: asked.from, to: asked.to };
+      try {
+        const answer = await api.get('getAnnotations', parameters, { signal });
+        answered = answer.annotations;
+        // An answer of a later instant knows of what was written, and of who changed it since.
+        for (const [id, note] of changed) if (note && answer.asOf > note.writtenAt) changed.delete(id);
+      } catch (error) {
+        // A file of an earlier version has none.
+        if (error.status !== 404 && error.status !== 503) throw error;
+      }
+    },
+
+    panel(today) {
+      if (!mayWrite) return null;
+      const all = notes();
+      return h(
+        'details',
+        { class: 'annotate', 'data-key': 'annotate' },
+        h('summary', null, 'Write down what you did'),
+        problem ? problemNotice(problem) : null,
+        h(
+          'form',
+          { class: 'filters', 'aria-label': 'New annotation', onsubmit: write },
+          field('from', 'Day', { type: 'date', required: true, max: '2999-12-31' }),
+          field('last', 'Last day, if several', { type: 'date', min: typed.from || null, max: '2999-12-31' }),
+          field('text', 'What you did', {
+            type: 'text',
+            required: true,
+            maxlength: String(MOST_CHARACTERS),
+            autocomplete: 'off',
+            placeholder: 'Terms of use changed',
+          }),
+          h('button', { type: 'submit' }, 'Write'),
+          typed.from === today
+            ? null
+            : h(
+                'button',
+                {
+                  type: 'button',
+                  class: 'small',
+                  onclick: () => {
+                    typed.from = today;
+                    redraw();
+                  },
+                },
+                'Today',
+              ),
+        ),
+        h(
+          'p',
+          { class: 'quiet' },
+          'Everybody sees it: on the charts, in the file and in the mailed report. So name nobody in it.',
+        ),
+        all.length
+          ? h(
+              'ul',
+              { class: 'annotated', role: 'list' },
+              all.map((note) =>
+                h(
+                  'li',
+                  { 'data-key': note.id },
+                  `${noteDays(note)}: ${note.text} `,
+                  h(
+                    'button',
+                    {
+                      type: 'button',
+                      class: 'small',
+                      'aria-label': `Remove ${note.text}, ${noteDays(note)}`,
+                      onclick: () => remove(note),
+                    },
+                    'Remove',
+                  ),
+                ),
+              ),
+            )
+          : null,
+      );
+    },
+  };
+}
