@@ -2,6 +2,7 @@
 
 use crate::figures::{Asked, Figures, rounded};
 use crate::model::{delivered, devices_at, instant, received, sample};
+use crate::overview::overviews_agree;
 use rusqlite::Connection;
 use serde_json::Value;
 use vestibule_domain::Timestamp;
@@ -52,6 +53,7 @@ async fn demo_file_api_and_model_agree() {
     status_agrees(&api.json("/api/devices/enrollment-status").await, &sample);
     limbo_agrees(&api, &sample).await;
     drill_down_agrees(&api, &asked).await;
+    overviews_agree(&api, &asked, &asked[2].from, &sample).await;
 
     // Posting the same sample again changes no number and no attempt.
     drop(serve);

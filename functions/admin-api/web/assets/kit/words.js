@@ -70,6 +70,9 @@ export const cloud = say('cloud');
 /** What a number is called, by what the file defines under that name. */
 export const term = say('term', 'deviceState');
 export const refusal = say('refusal');
+/** How a rate compares with the one before. */
+export const comparison = say('comparison');
+export const changeKind = say('changeKind');
 
 /**
  * How a place is left, as the catalogue's rows say it; of a time-out the limits that ran out there.

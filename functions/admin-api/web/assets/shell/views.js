@@ -14,6 +14,7 @@ import diagnostics from '../views/diagnostics.js';
 import esp from '../views/esp.js';
 import files from '../views/files.js';
 import incomplete from '../views/incomplete.js';
+import overview from '../views/overview.js';
 import profile from '../views/profile.js';
 import profiles from '../views/profiles.js';
 import senders from '../views/senders.js';
@@ -21,9 +22,10 @@ import session from '../views/session.js';
 import sessions from '../views/sessions.js';
 import status from '../views/status.js';
 
-export const HOME = 'incomplete';
+export const HOME = 'overview';
 
 export const VIEWS = [
+  { path: 'overview', title: 'Overview', nav: true, module: overview },
   { path: 'incomplete', title: 'Incomplete enrollments', nav: true, module: incomplete },
   { path: 'status', title: 'Enrollment status', nav: true, module: status },
   { path: 'esp', title: 'ESP', nav: true, module: esp },
