@@ -96,6 +96,10 @@ lists! {
     FirstStep = "firstStep",
     /// Why a delivery, or an event in it, was refused.
     Refusal = "refusal",
+    /// How a rate compares with the one before.
+    Comparison = "comparison",
+    /// What kinds of things may have got worse.
+    ChangeKind = "changeKind",
     /// What the file defines; states of devices are defined by their own list.
     Term = "term",
 }

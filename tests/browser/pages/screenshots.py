@@ -23,7 +23,7 @@ def main(folder):
         for name, (address, heading, content) in views.items():
             page = browser.new_page(locale="en-GB", reduced_motion="reduce")
             page.goto(f"{server.url}/{address}")
-            if name == "incomplete":
+            if name == "overview":
                 picture(page, folder, "sign-in")
             sign_in(page, server.token)
             wait_for_view(page, heading)

@@ -5,6 +5,7 @@ import re
 import sqlite3
 import urllib.parse
 import urllib.request
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def open_file(page, server, path):
     page.goto(server.url)
     choose(page, path)
     expect(bar(page)).to_contain_text(path.name)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Incomplete enrollments")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
     expect(page.locator("main .tile").first).to_be_visible()
 
 
@@ -75,7 +76,11 @@ def numbers(page):
 
 def test_a_file_shows_what_the_server_shows(server, new_page):
     span = server.settled
+    # Weeks count whole: that of a day so long ago is over.
+    over = span | {"to": str(date.fromisoformat(span["to"]) - timedelta(days=3))}
     views = [
+        (f"#/overview{query(**over)}", "Overview", "table.steps"),
+        (f"#/overview{query(**over, os='android', section='termsOfUse')}", "Overview", "table.steps"),
         (f"#/incomplete{query(**span)}", "Incomplete enrollments", "table.places"),
         (f"#/incomplete{query(**span, os='ios', section='setupChecklist')}", "Incomplete enrollments", "table.places"),
         (f"#/attempts{query(**span, outcome='abandoned')}", "Attempts", "[data-key=list] tbody tr"),
@@ -171,14 +176,14 @@ def test_closing_a_file_leads_back(server, page, visit):
     expect(page.locator("main table, main .tile")).to_have_count(0)
 
     sign_in(page, server.token)
-    wait_for_view(page, "Incomplete enrollments")
+    wait_for_view(page, "Overview")
     page.get_by_role("link", name="Files", exact=True).click()
     wait_for_view(page, "Files")
     choose(page, server.file)
     expect(bar(page)).to_be_visible()
     expect(page.get_by_role("link", name="Diagnostics", exact=True)).to_have_count(0)
     page.get_by_role("button", name="Close file").click()
-    wait_for_view(page, "Incomplete enrollments")
+    wait_for_view(page, "Overview")
     expect(page.get_by_role("link", name="Diagnostics", exact=True)).to_be_visible()
 
 
@@ -186,7 +191,7 @@ def test_a_published_file_is_opened_from_the_list(server, visit, page):
     visit("#/files", "Files")
     page.get_by_role("button", name=re.compile("^Open here")).first.click()
     expect(bar(page)).to_contain_text("You are looking at a file")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Incomplete enrollments")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
     expect(page.locator("main .tile").first).to_be_visible()
 
 
@@ -195,6 +200,10 @@ def test_a_summary_has_the_sums_and_names_what_is_missing(server, new_page, summ
     page = new_page()
     open_file(page, server, summary)
     expect(bar(page)).to_contain_text("You are looking at a summary")
+    go(page, f"#/overview{query(**span)}", "Overview", "table.steps")
+    overview = server.get("/api/reports/overview", **span)
+    assert number(tile(page, "Initiated").inner_text()) == overview["periods"][0]["initiated"]
+    expect(page.locator(".headline")).to_contain_text(percent(overview["periods"][0]["abandonedRate"]))
     go(page, f"#/incomplete{query(**span)}", "Incomplete enrollments", "table.places")
     report = server.get("/api/reports/incomplete-enrollments", **span)
     assert number(tile(page, "Initiated").inner_text()) == report["initiated"]

@@ -15,7 +15,7 @@ def cookies(page):
 def test_a_link_signs_in_once_and_leaves_no_code_in_the_address(server, page, new_page, watch):
     code = server.link.partition("code=")[2]
     page.goto(server.link)
-    wait_for_view(page, "Incomplete enrollments")
+    wait_for_view(page, "Overview")
     assert "code" not in page.url
     assert not [one.url for one in watch.requests if code in one.url]
     assert code not in page.evaluate(STORED)
@@ -30,7 +30,7 @@ def test_a_link_signs_in_once_and_leaves_no_code_in_the_address(server, page, ne
     assert "code" not in other.url
     # Who came by it is signed in still, and may come by it again.
     page.goto(server.link)
-    wait_for_view(page, "Incomplete enrollments")
+    wait_for_view(page, "Overview")
     assert "code" not in page.url
 
 
@@ -50,7 +50,7 @@ def test_a_wrong_token_is_refused_with_a_message(server, page, watch):
     expect(page.get_by_label("Token", exact=True)).to_be_focused()
     assert "vst_contoso_wrong" not in page.evaluate(STORED)
     sign_in(page, server.token)
-    wait_for_view(page, "Incomplete enrollments")
+    wait_for_view(page, "Overview")
 
 
 def test_signing_out_leaves_nothing_behind(server, visit, page):

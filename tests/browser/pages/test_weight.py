@@ -12,7 +12,7 @@ MOST = 120_000
 #: Requests before the first number at a first visit, by somebody who is signed in: the page, its style, its script,
 #: whether somebody is signed in, who, and the report.
 REQUESTS = 6
-REPORT = "/api/reports/incomplete-enrollments"
+REPORT = "/api/reports/overview"
 #: What the page loaded from the server: path, bytes, and when that was asked for and there.
 LOADED = """
 performance.getEntriesByType('resource').filter((one) => one.name.startsWith(location.origin)).map((one) =>
@@ -21,10 +21,10 @@ performance.getEntriesByType('resource').filter((one) => one.name.startsWith(loc
 
 
 def test_a_first_visit_asks_little_before_the_first_number(visit, page):
-    visit("#/incomplete", "Incomplete enrollments")
+    visit("#/overview", "Overview")
     page.context.new_cdp_session(page).send("Network.clearBrowserCache")
     page.reload()
-    wait_for_view(page, "Incomplete enrollments")
+    wait_for_view(page, "Overview")
     loaded = page.evaluate(LOADED)
     answered = next(one["to"] for one in loaded if one["path"] == REPORT)
     before = [one["path"] for one in loaded if one["from"] < answered]

@@ -9,6 +9,7 @@ def all_views(server):
     sessions = server.get("/api/reports/esp/sessions", state="failed", limit=1)["sessions"]
     profile = next(one for one in server.get("/api/devices/esp-profiles")["value"] if not one["isDefault"])
     return {
+        "overview": (f"#/overview{span}", "Overview", "table.steps"),
         "incomplete": (f"#/incomplete{span}", "Incomplete enrollments", ".tile"),
         "attempts": (f"#/attempts{span}&outcome=abandoned", "Attempts", "[data-key=list] tbody"),
         "attempt": (f"#/attempt/{failed['attemptId']}", re.compile("^Attempt of"), ".timeline"),
@@ -34,6 +35,7 @@ def all_views(server):
 
 
 NAMES = [
+    "overview",
     "incomplete",
     "attempts",
     "attempt",

@@ -15,6 +15,8 @@ use vestibule_test_tools::venv;
 
 /// The packages that pip installs; the last includes axe-core.
 const TOOLS: [&str; 3] = ["playwright==1.65.2", "pytest==9.2.0", "axe-playwright-python==0.1.8"];
+/// What reads the PDFs that the browser prints.
+const PDF_READER: [&str; 1] = ["pypdf==7.1.1"];
 /// The sample's tenant.
 const TENANT: &str = "contoso";
 /// A tenant whose only sender reports nothing but ends.
@@ -60,6 +62,7 @@ impl Sample {
         python
             .current_dir(here.join("pages"))
             .env("CHROMIUM", chromium::find())
+            .env("PDF_PYTHON", venv("pdf", &PDF_READER).join("python"))
             .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("VESTIBULE_URL", url)

@@ -63,6 +63,8 @@ pub struct Attempt {
     pub has_starts: bool,
     /// Whether one of its senders reports steps.
     pub has_steps: bool,
+    /// The actions to which it was reported to come, each once.
+    pub visited: Vec<String>,
     /// Whether its senders report ends and failures.
     pub has_both_ends: bool,
     /// Whether it is the technician's part of pre-provisioning.

@@ -5,7 +5,8 @@
 //! real fold must give the same answer as [`devices`].
 //!
 //! [`devices`] makes devices and their attempts from delivered events; [`report()`] makes the numbers of the
-//! incomplete-enrollments report from them, [`slices()`] the same by what was reported of them, and [`status()`] those of the status page. [`arbitrary`] makes event sets at
+//! incomplete-enrollments report from them, [`overview()`] those of the overview, [`slices()`] the same by what was reported
+//! of them, and [`status()`] those of the status page. [`arbitrary`] makes event sets at
 //! the edges of the rules. [`esp`] and [`esp_resolve`] are the Enrollment Status Page's sessions and profiles.
 
 pub mod arbitrary;
@@ -14,14 +15,17 @@ mod catalogue;
 pub mod esp;
 pub mod esp_resolve;
 mod fold;
+mod overview;
 mod read;
 mod report;
 pub mod scenes;
 mod slices;
+pub mod statistics;
 mod status;
 
 pub use attempts::{Attempt, Device, Page, devices, devices_of};
 pub use catalogue::{ROWS, Row, SECTIONS};
+pub use overview::{AtStep, Overview, Period, STEPS, monday, overview};
 pub use read::{Event, IdentifierKind, Kind, Place, clock_skew, is_valid, placed_at_ms, read};
 pub use report::{Elsewhere, Report, report};
 pub use slices::{SliceLine, slices};

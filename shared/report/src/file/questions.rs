@@ -12,6 +12,7 @@
 //!   lists.
 
 mod macros;
+mod statistics;
 
 use crate::error::{Error, Result};
 use crate::rows::{InsertInto, row};

@@ -77,11 +77,15 @@ const SUMS: [(&str, &str); 9] = [
     ),
     (
         "daily_steps",
-        "SELECT a.started_day, a.platform_id, r.action_id, count(*), sum(r.went_on),
-                    sum(a.outcome_id = 3 AND a.action_id = r.action_id)
+        "SELECT a.started_day, a.platform_id, r.action_id, sum(r.visited), sum(r.went_on),
+                    sum(a.outcome_id = 3 AND a.action_id = r.action_id AND r.visited), sum(NOT r.visited),
+                    sum(r.went_on AND a.action_id = r.action_id),
+                    sum(a.outcome_id = 3 AND a.action_id = r.action_id AND NOT r.visited),
+                    sum(a.outcome_id = 4 AND a.action_id = r.action_id), sum(a.outcome_id = 1 AND a.action_id = r.action_id)
              FROM attempts a JOIN (
-               SELECT attempt_no, action_id, max(went_on) AS went_on FROM (
-                 SELECT attempt_no, action_id, left_at IS NOT NULL AS went_on FROM attempt_steps)
+               SELECT attempt_no, action_id, max(visited) AS visited, max(went_on) AS went_on FROM (
+                 SELECT attempt_no, action_id, 1 AS visited, left_at IS NOT NULL AS went_on FROM attempt_steps
+                 UNION ALL SELECT attempt_no, action_id, 0, 0 FROM attempts WHERE has_steps)
                WHERE action_id BETWEEN 1 AND 9 GROUP BY 1, 2) r ON r.attempt_no = a.attempt_no GROUP BY 1, 2, 3",
     ),
     (

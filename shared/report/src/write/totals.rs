@@ -98,7 +98,7 @@ pub(crate) struct Totals {
     slices: Sums<4, 9>,
     slice_places: Sums<5, 2>,
     failures: Sums<6, 1>,
-    steps: Sums<3, 3>,
+    steps: Sums<3, 8>,
     step_times: Sums<5, 1>,
     devices: Sums<5, 1>,
     profiles: Sums<1, 1>,
@@ -211,10 +211,22 @@ impl Totals {
             let visits = attempt.visits.iter().filter(|(action, _)| *action == step);
             let (visited, left) =
                 visits.clone().fold((false, false), |(_, any), (_, took)| (true, any || took.is_some()));
-            // Not where it only stopped: nobody reported then that it came there.
-            if visited {
-                let gave_up = abandoned * i64::from(action == step);
-                let sums = cells! { entered: 1, left_forward: i64::from(left), abandoned: gave_up };
+            // Where it only stopped, nobody reported that it came there. It reached the step all the same, if its senders
+            // report steps; of the others only those would be seen that ended there.
+            let is_here = action == step && (visited || attempt.has_steps);
+            if visited || is_here {
+                let [visited, here] = [visited, is_here].map(i64::from);
+                // Together, each attempt counts once, so that what became of those who came adds up (docs/DOMAIN.md, V4).
+                let sums = cells! {
+                    entered: visited,
+                    left_forward: i64::from(left),
+                    abandoned: abandoned * here * visited,
+                    only_there: 1 - visited,
+                    came_back: i64::from(left) * here,
+                    only_abandoned: abandoned * here * (1 - visited),
+                    failed: failed * here,
+                    still_there: is(Outcome::InProgress) * here,
+                };
                 self.steps.add(cells! { day: day, platform_id: platform, action_id: step }, sums, sign);
             }
             for seconds in visits.filter_map(|(_, took)| *took) {

@@ -107,7 +107,7 @@ fn the_page_is_self_contained_and_well_formed() {
     assert!(
         tags.iter().any(|(name, attributes)| name == "svg" && attributes.get("role").is_some_and(|role| role == "img"))
     );
-    assert!(count("title") == 2 && count("desc") == 1);
+    assert!(count("title") == 3 && count("desc") == 2);
     for words in ["20 Mar 2026, 02:00 UTC", "America/New_York", "column_docs"] {
         assert!(text.contains(words), "{words}");
     }

@@ -17,6 +17,7 @@ mod file;
 mod html;
 mod limbo;
 mod medians;
+mod overview;
 mod queries;
 mod questions;
 mod refresh;

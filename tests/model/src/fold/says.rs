@@ -3,6 +3,7 @@
 use super::{Draft, Reading, last_reported};
 use crate::attempts::Attempt;
 use crate::catalogue::row_of;
+use crate::read::Kind;
 
 impl Reading<'_> {
     /// D1
@@ -76,6 +77,14 @@ impl Reading<'_> {
         }
         let wait = (draft.end.is_none() && self.waits())
             .then(|| if self.held { "configuration" } else { "compliance" }.to_owned());
+        let mut visited = Vec::new();
+        for event in &draft.events {
+            let Some(place) = &event.place else { continue };
+            let is_step = matches!(event.kind, Kind::StepEntered | Kind::StepCompleted);
+            if is_step && !visited.contains(&place.action) {
+                visited.push(place.action.clone());
+            }
+        }
         let failure = draft.end.as_ref().map(|end| end.failure.clone()).unwrap_or_default();
         let session = draft.sessions.last().map(|session| &self.sessions[*session]);
         Attempt {
@@ -106,6 +115,7 @@ impl Reading<'_> {
             start_reported: draft.start_reported(),
             has_starts: draft.has_starts(),
             has_steps: draft.has_steps(),
+            visited,
             has_both_ends: all.iter().any(|event| event.reports.ends) && all.iter().any(|event| event.reports.failures),
             technician: draft.sessions.iter().any(|session| self.sessions[*session].technician()),
             session_started_at_ms: session.map(|session| session.started_at_ms),

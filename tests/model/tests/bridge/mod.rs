@@ -1,5 +1,6 @@
 //! Connects the plain model and the domain: the same events for both, and both results in the same words.
 
+use std::collections::BTreeSet;
 use vestibule_domain::attempt::AttemptId;
 use vestibule_domain::catalogue::{Action, Screen};
 use vestibule_domain::esp::{
@@ -202,6 +203,7 @@ pub fn domain_in_words(enrollment: &Enrollment) -> Vec<String> {
             row: attempt.row,
             code: attempt.failure.as_ref().and_then(|failure| failure.code.as_deref()),
             wait: attempt.wait.map(|wait| wait.name()),
+            visited: attempt.visits.iter().map(|visit| visit.action.name().to_owned()).collect(),
             flags: vec![
                 ("release not reported", attempt.release_not_reported),
                 ("start reported", attempt.start_reported),
@@ -249,6 +251,7 @@ pub fn model_in_words(device: &Device) -> Vec<String> {
             row: attempt.catalogue_row,
             code: attempt.failure_code.as_deref(),
             wait: attempt.wait.as_deref(),
+            visited: attempt.visited.iter().cloned().collect(),
             flags: vec![
                 ("release not reported", attempt.release_not_reported),
                 ("start reported", attempt.start_reported),
@@ -285,6 +288,8 @@ struct InWords<'a> {
     row: Option<u8>,
     code: Option<&'a str>,
     wait: Option<&'a str>,
+    /// The actions to which it came, in no order.
+    visited: BTreeSet<String>,
     flags: Vec<(&'static str, bool)>,
     session: Option<i64>,
 }
@@ -310,6 +315,9 @@ fn attempt_in_words(it: &InWords<'_>) -> String {
     }
     if let Some(wait) = it.wait {
         words += &format!(", waits for {wait}");
+    }
+    if !it.visited.is_empty() {
+        words += &format!(", came to {:?}", it.visited);
     }
     for (word, set) in &it.flags {
         if *set {

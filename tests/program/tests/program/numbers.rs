@@ -2,6 +2,7 @@
 
 use crate::figures::{Asked, Figures, rounded};
 use crate::model::{delivered, devices_at, instant, received, sample};
+use crate::overview::overviews_agree;
 use rusqlite::Connection;
 use serde_json::Value;
 use vestibule_domain::Timestamp;
@@ -54,6 +55,7 @@ async fn demo_file_api_and_model_agree() {
     drill_down_agrees(&api, &asked).await;
     slices_agree(&api, &asked[0], &sample).await;
     slices_agree(&api, &asked[6], &sample).await;
+    overviews_agree(&api, &asked, &asked[2].from, &sample).await;
 
     // Posting the same sample again changes no number and no attempt.
     drop(serve);

@@ -43,16 +43,24 @@ export function keptRange(tenant, { from, to } = {}) {
   return { from: from ?? kept, to: end };
 }
 
-function readForm(form, parameters, range) {
+/** The fields that have the last day of a range, and the parameters of the day after it. */
+const LAST = { last: 'to', compareLast: 'compareTo' };
+
+function readForm(form, parameters, range, compare) {
   const chosen = Object.fromEntries(parameters);
   delete chosen.cursor;
-  const shown = { from: range.from ?? '', last: range.to ? addDays(range.to, -1) : '' };
+  const shown = {
+    from: range.from ?? '',
+    last: range.to ? addDays(range.to, -1) : '',
+    compareFrom: compare?.from ?? '',
+    compareLast: compare?.to ? addDays(compare.to, -1) : '',
+  };
   for (const field of form.elements) {
     if (!field.name) continue;
     const value = field.value.trim();
     // Untouched days stay as in the address; without days there, the view shows the latest ones.
     if (field.name in shown && shown[field.name] === value) continue;
-    if (field.name === 'last') chosen.to = isDay(value) ? addDays(value, 1) : '';
+    if (field.name in LAST) chosen[LAST[field.name]] = isDay(value) ? addDays(value, 1) : '';
     else chosen[field.name] = value;
   }
   return chosen;
@@ -75,20 +83,36 @@ function readForm(form, parameters, range) {
  * @param {string} options.today
  * @param {number[]} [options.presets] numbers of days
  * @param {number} [options.usual] the preset that is shown without parameters
+ * @param {{from: string|null, to: string|null}} [options.compare] the days compared with, where the view does
  * @param {Choice[]} [options.choices]
  * @returns {HTMLElement}
  */
-export function filterForm({ path, parameters, navigate, range, today, presets = [14, 30], usual = 14, choices = [] }) {
+export function filterForm({
+  path,
+  parameters,
+  navigate,
+  range,
+  today,
+  presets = [14, 30],
+  usual = 14,
+  compare,
+  choices = [],
+}) {
   const apply = (form) => {
-    const last = form.elements.last;
-    const first = form.elements.from;
-    const isBackwards = first.value && last.value && last.value < first.value;
-    last.setCustomValidity(isBackwards ? 'The last day is before the first.' : '');
-    if (form.reportValidity()) navigate(path, readForm(form, parameters, range));
+    for (const [from, to] of [
+      ['from', 'last'],
+      ['compareFrom', 'compareLast'],
+    ]) {
+      const [first, last] = [form.elements[from], form.elements[to]];
+      const isBackwards = first?.value && last.value && last.value < first.value;
+      last?.setCustomValidity(isBackwards ? 'The last day is before the first.' : '');
+    }
+    if (form.reportValidity()) navigate(path, readForm(form, parameters, range, compare));
   };
+  // Other days are compared with others, too.
   const others = () => {
     const kept = Object.fromEntries(parameters);
-    for (const name of ['from', 'to', 'cursor']) delete kept[name];
+    for (const name of ['from', 'to', 'compareFrom', 'compareTo', 'cursor']) delete kept[name];
     return kept;
   };
   const preset = (days) => {
@@ -142,6 +166,12 @@ export function filterForm({ path, parameters, navigate, range, today, presets =
     ),
     date('from', 'First day', range.from),
     date('last', 'Last day', range.to ? addDays(range.to, -1) : ''),
+    compare
+      ? [
+          date('compareFrom', 'Compared with', compare.from),
+          date('compareLast', 'Compared until', compare.to ? addDays(compare.to, -1) : ''),
+        ]
+      : null,
     choices.map((one) =>
       labelled(
         one.name,

@@ -74,6 +74,9 @@ export const term = say('term', 'deviceState');
 export const refusal = say('refusal');
 /** What a new organisation does first. */
 export const firstStep = say('firstStep');
+/** How a rate compares with the one before. */
+export const comparison = say('comparison');
+export const changeKind = say('changeKind');
 
 /**
  * How a place is left, as the catalogue's rows say it; of a time-out the limits that ran out there.

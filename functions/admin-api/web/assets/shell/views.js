@@ -15,6 +15,7 @@ import esp from '../views/esp.js';
 import files from '../views/files.js';
 import incomplete from '../views/incomplete.js';
 import live from '../views/live.js';
+import overview from '../views/overview.js';
 import profile from '../views/profile.js';
 import profiles from '../views/profiles.js';
 import senders from '../views/senders.js';
@@ -25,9 +26,10 @@ import status from '../views/status.js';
 import steps from '../views/steps.js';
 import tokens from '../views/tokens.js';
 
-export const HOME = 'incomplete';
+export const HOME = 'overview';
 
 export const VIEWS = [
+  { path: 'overview', title: 'Overview', nav: true, module: overview },
   { path: 'incomplete', title: 'Incomplete enrollments', nav: true, module: incomplete },
   { path: 'status', title: 'Enrollment status', nav: true, module: status },
   { path: 'esp', title: 'ESP', nav: true, module: esp },

@@ -9,6 +9,7 @@ mod coverage;
 mod esp;
 mod esp_numbers;
 mod incomplete;
+mod overview;
 mod status;
 
 pub use advice::Advice;
@@ -20,6 +21,7 @@ pub use esp_numbers::{
     EspApp, EspDay, EspOverview, EspPhaseNumbers, EspProfileNumbers, RecoveredTimeout, StuckSession,
 };
 pub use incomplete::{ActionCount, DayCount, FunnelStep, IncompleteReport, OtherCause, OtherPlace};
+pub use overview::{GotWorse, Overview, OverviewPeriod, OverviewStep, OverviewWeek, Worse};
 pub use status::{
     Active, ActivePage, EspProfileRow, FailureReason, FailureReport, FirstTimeRight, PlatformStatus, RecentFailure,
     Status,

@@ -2,6 +2,7 @@
 //! refuses invalid parameters.
 
 use crate::error::{Error, Result};
+use crate::file::questions::statistics;
 use crate::file::sql::{self, Ranged};
 
 /// A parameter: its name, which values are valid, and what it is for.
@@ -18,6 +19,8 @@ pub(super) enum Days {
     Recent,
     /// If no days are asked for, the question covers all.
     Open,
+    /// Days that are over, beside other days to compare them with: the parameters `compareFrom` and `compareTo`.
+    Compared,
 }
 
 impl Days {
@@ -25,6 +28,7 @@ impl Days {
         match text {
             "recent" => Ok(Self::Recent),
             "open" => Ok(Self::Open),
+            "compared" => Ok(Self::Compared),
             _ => Err(Error::BuiltIn("question days")),
         }
     }
@@ -33,6 +37,7 @@ impl Days {
         match self {
             Self::Recent => "First day, like 2026-01-31; without it the range has fourteen days.",
             Self::Open => "First day, like 2026-01-31; without it the range begins with the file's first day.",
+            Self::Compared => "First day, like 2026-01-31; without it the range has fourteen days that are over.",
         }
     }
 
@@ -40,6 +45,9 @@ impl Days {
         match self {
             Self::Recent => "The day after the last; without it the range ends with the file's own day.",
             Self::Open => "The day after the last; without it the range ends with the file's own day.",
+            Self::Compared => {
+                "The day after the last; without it the range ends with the file's own day. A day that is not over is left out."
+            }
         }
     }
 
@@ -57,9 +65,28 @@ impl Days {
                 "asked (first, last) AS (
     SELECT CAST(julianday(:from) - 2440587.5 AS INTEGER), CAST(julianday(:to) - 2440587.5 AS INTEGER))"
             }
+            Self::Compared => COMPARED,
         }
     }
 }
+
+/// The days asked for that are over, `until` which day they were asked for, the days to compare them with (by default as
+/// many right before), today, which is not over, and the first day that the file has.
+const COMPARED: &str = "asked (first, last, until, compare_first, compare_last, today, kept) AS (
+    SELECT first, last, until,
+      coalesce(compare_first, coalesce(compare_last, first) - (last - first)),
+      min(coalesce(compare_last, compare_first + last - first, first), today), today, kept
+    FROM (
+      SELECT coalesce(first, min(until, today) - 14) AS first, max(min(until, today), coalesce(first, 0)) AS last, until,
+        compare_first, compare_last, today, kept
+      FROM (
+        SELECT CAST(julianday(:from) - 2440587.5 AS INTEGER) AS first,
+          coalesce(CAST(julianday(:to) - 2440587.5 AS INTEGER), CAST(m.value AS INTEGER) + 1) AS until,
+          CAST(julianday(:compareFrom) - 2440587.5 AS INTEGER) AS compare_first,
+          CAST(julianday(:compareTo) - 2440587.5 AS INTEGER) AS compare_last,
+          CAST(m.value AS INTEGER) AS today,
+          (SELECT CAST(k.value AS INTEGER) FROM meta k WHERE k.key = 'windowFromDay') AS kept
+        FROM meta m WHERE m.key = 'asOfDay')))";
 
 const DAYS: &str = "day >= (SELECT first FROM asked) AND day < (SELECT last FROM asked)";
 
@@ -167,13 +194,85 @@ const SENDERS: &str = "summed AS (
       AS sentence
     FROM worded w)";
 
+/// The days asked for and those compared with, and the attempts that started in each, counted (docs/DOMAIN.md, R3): a count of
+/// how they ended is null where there is none and no sender that took part could have reported one.
+const TOTALS: &str = "ranges (period, first, last) AS (
+    SELECT 'now', first, last FROM asked UNION ALL SELECT 'before', compare_first, compare_last FROM asked),
+  started AS (
+    SELECT period, coalesce(sum(initiated), 0) AS initiated, coalesce(sum(completed), 0) AS completed,
+      coalesce(sum(open), 0) AS open, coalesce(sum(measured), 0) AS measured, coalesce(sum(judged), 0) AS judged,
+      coalesce(sum(completed_judged), 0) AS completed_judged, coalesce(sum(with_steps), 0) AS with_steps
+    FROM ranges LEFT JOIN attempts_by_day ON day >= first AND day < last AND $of_os GROUP BY period),
+  stopped AS (
+    SELECT period, coalesce(sum(abandoned), 0) AS abandoned, coalesce(sum(failed), 0) AS failed,
+      coalesce(sum(abandoned_measured), 0) AS abandoned_measured
+    FROM ranges LEFT JOIN $ended_where($in_either) ON day >= first AND day < last GROUP BY period),
+  covered AS (
+    SELECT period, max(starts = 1 OR stops = 1) AS stops, max(failures) AS failures
+    FROM ranges LEFT JOIN coverage_by_day ON day >= first AND day < last AND $of_os GROUP BY period),
+  totals AS MATERIALIZED (
+    SELECT s.*, initiated - open AS ended, e.abandoned_measured AS abandoned_measured,
+      CASE WHEN abandoned > 0 OR initiated = 0 OR stops THEN abandoned END AS abandoned,
+      CASE WHEN failed > 0 OR initiated = 0 OR failures THEN failed END AS failed
+    FROM started s JOIN stopped e ON e.period = s.period JOIN covered c ON c.period = s.period)";
+
+/// What became of those who reached each step in each range, where any did.
+const STEPS: &str = "steps AS MATERIALIZED (
+    SELECT period, step AS at_step, action AS at_action, sum(reached) AS reached, sum(went_on) AS went_on,
+      sum(gave_up) AS gave_up, sum(failed) AS failed, sum(still_there) AS still_there, sum(not_reported) AS not_reported
+    FROM ranges CROSS JOIN steps_by_day WHERE day >= first AND day < last AND $of_os AND $in_section
+    GROUP BY period, step, action)";
+
+/// What got worse (docs/DOMAIN.md, V6): `daily`, how many of `n` were affected by day, and `judged`, the last seven days that
+/// are over against the days before, as many of the four weeks as the file has. What is certain is decided for all together
+/// by the procedure of Benjamini and Hochberg, Journal of the Royal Statistical Society B 57 (1995) 289-300.
+const CHANGES: &str = "asked (first, last, compare_first, compare_last) AS (
+    SELECT today - 7, today, max(today - 35, min(kept, today - 7)), today - 7 FROM (
+      SELECT CAST(m.value AS INTEGER) AS today,
+        (SELECT CAST(k.value AS INTEGER) FROM meta k WHERE k.key = 'windowFromDay') AS kept
+      FROM meta m WHERE m.key = 'asOfDay')),
+  failed AS MATERIALIZED (
+    -- Codes of a number, else categories: a summary leaves out what else senders may have written.
+    SELECT CASE WHEN code GLOB '0x[0-9a-f]*' THEN code ELSE category END AS name, day, sum(failed) AS failed
+    FROM failures_by_day
+    WHERE $between(compare_first, last) AND subject = 'attempt' AND (code GLOB '0x[0-9a-f]*' OR category IS NOT NULL)
+    GROUP BY 1, day),
+  daily AS MATERIALIZED (
+    SELECT 'step' AS kind, action AS name, day, sum(gave_up) AS k, sum(reached) AS n FROM steps_by_day
+    WHERE $between(compare_first, last) GROUP BY action, day
+    UNION ALL
+    SELECT 'platform', platform, day, abandoned_measured, measured FROM attempts_by_day
+    WHERE $between(compare_first, last) AND platform IS NOT NULL
+    UNION ALL
+    SELECT 'failure', x.name, t.day, coalesce(f.failed, 0), t.initiated
+    FROM (SELECT DISTINCT name FROM failed) x
+    CROSS JOIN (SELECT day, sum(initiated) AS initiated FROM attempts_by_day WHERE $between(compare_first, last) GROUP BY day) t
+    LEFT JOIN failed f ON f.name = x.name AND f.day = t.day
+    UNION ALL
+    SELECT 'espProfile', profile_id, day, sum(failed) + sum(timed_out), sum(n) FROM esp_by_day
+    WHERE $between(compare_first, last) AND profile_id IS NOT NULL GROUP BY profile_id, day),
+  found AS MATERIALIZED (
+    SELECT d.kind AS kind, d.name AS name, sum(CASE WHEN d.day >= a.first THEN d.k ELSE 0 END) AS k,
+      sum(CASE WHEN d.day >= a.first THEN d.n ELSE 0 END) AS n,
+      sum(CASE WHEN d.day < a.first THEN d.k ELSE 0 END) AS k_before,
+      sum(CASE WHEN d.day < a.first THEN d.n ELSE 0 END) AS n_before
+    FROM daily d CROSS JOIN asked a GROUP BY d.kind, d.name),
+  compared AS MATERIALIZED (
+    SELECT f.*, $z AS z FROM found f CROSS JOIN asked a
+    WHERE n >= $least AND n_before >= $least AND a.first - a.compare_first >= 7),
+  tested AS MATERIALIZED (SELECT c.*, CASE WHEN z IS NULL THEN 1.0 ELSE $p(z) END AS p FROM compared c),
+  ranked AS (SELECT t.*, rank() OVER (ORDER BY p) AS place, count(*) OVER () AS tests FROM tested t),
+  judged AS MATERIALIZED (
+    SELECT r.*, p <= coalesce((SELECT max(o.p) FROM ranked o WHERE o.p <= 0.05 * o.place / o.tests), -1) AS is_certain
+    FROM ranked r)";
+
 /// The incomplete attempts of the days, platforms and section asked for. Places and causes are numbers: names are looked
 /// up for what is added up, not for each of thousands of rows.
 const ENDED: &str = "(SELECT day, section_id, action_id, cause_id, catalogue_row, limit_minutes, part, abandoned, failed, abandoned_measured
     FROM (
       SELECT d.*, $part(d) AS part, p.name AS platform, p.reported AS reported
       FROM platforms p CROSS JOIN daily_incomplete d WHERE d.platform_id = p.id)
-    WHERE $reported AND (:section IS NULL OR section_id IN (
+    WHERE $1 AND $of_os AND (:section IS NULL OR section_id IN (
       SELECT id FROM sections WHERE name = :section COLLATE NOCASE)))";
 
 /// The rows of one of the tables of slices (`$1`) that are of the slice asked for.
@@ -259,17 +358,24 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         }
         "asked" => days?.asked(),
         "days" => DAYS,
-        "reported" => {
-            "$days AND CASE WHEN :os IS NULL THEN reported = 1
+        "between" => "day >= (SELECT $1 FROM asked) AND day < (SELECT $2 FROM asked)",
+        "reported" => "$days AND $of_os",
+        "of_os" => {
+            "CASE WHEN :os IS NULL THEN reported = 1
       ELSE :os = 'all' COLLATE NOCASE OR platform = :os COLLATE NOCASE END"
         }
+        "totals" => TOTALS,
+        "steps" => STEPS,
+        "changes" => CHANGES,
+        "in_either" => "($days OR $between(compare_first, compare_last))",
         "os" => {
             "CASE WHEN :os = 'all' COLLATE NOCASE THEN 'all'
     ELSE (SELECT name FROM platforms WHERE name = :os COLLATE NOCASE) END AS os"
         }
         "senders" => SENDERS,
         "failed" => "$days AND (:platform IS NULL OR platform = :platform COLLATE NOCASE)",
-        "ended" => ENDED,
+        "ended" => "$ended_where($days)",
+        "ended_where" => ENDED,
         "pattern" => PATTERN,
         "found" => FOUND,
         "slice" => SLICE,
@@ -306,7 +412,7 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "esp_by_profile" => return Some(Ranged::Profiles.over(SESSION_DAYS)),
         "esp_by_phase_and_profile" => return Some(Ranged::Phases.over(SESSION_DAYS)),
         "esp_apps" => return Some(Ranged::Apps.over(SESSION_DAYS)),
-        _ => return None,
+        _ => statistics::definition(name)?,
     };
     Some(text.to_owned())
 }
@@ -381,9 +487,27 @@ pub(super) fn refusal(parameters: &[Parameter], days: Option<Days>) -> Result<St
     }
     let asked = match days {
         None => "",
-        Some(_) => {
-            check("to", "'must be later than from'", "(SELECT last <= first FROM asked)");
+        Some(days) => {
+            let until = if matches!(days, Days::Compared) { "until" } else { "last" };
+            check("to", "'must be later than from'", &format!("(SELECT {until} <= first FROM asked)"));
             check("from", "'the range must have at most 1000 days'", "(SELECT last - first > 1000 FROM asked)");
+            if matches!(days, Days::Compared) {
+                let given = "(:compareFrom IS NOT NULL OR :compareTo IS NOT NULL)";
+                let mut of_compared = |field: &str, problem: &str, invalid: &str| {
+                    check(field, problem, &format!("{given} AND (SELECT {invalid} FROM asked)"));
+                };
+                of_compared("compareTo", "'must be later than compareFrom'", "compare_last <= compare_first");
+                of_compared(
+                    "compareFrom",
+                    "'the range must have at most 1000 days'",
+                    "compare_last - compare_first > 1000",
+                );
+                of_compared(
+                    "compareFrom",
+                    "'the days compared with must not be among the days asked for'",
+                    "compare_first < last AND compare_last > first",
+                );
+            }
             "WITH $asked\n"
         }
     };

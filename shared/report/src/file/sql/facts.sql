@@ -429,7 +429,19 @@ CREATE TABLE daily_steps (
   day INTEGER NOT NULL,
   platform_id INTEGER NOT NULL REFERENCES platforms (id),
   action_id INTEGER NOT NULL REFERENCES actions (id),
-  entered INTEGER NOT NULL, left_forward INTEGER NOT NULL, abandoned INTEGER NOT NULL,
+  entered INTEGER NOT NULL,
+  left_forward INTEGER NOT NULL,
+  --: attempts | Attempts given up at the step that were reported to come to it.
+  abandoned INTEGER NOT NULL,
+  --: attempts | Attempts that ended or stand at the step and have steps, but were not reported to come to it.
+  only_there INTEGER NOT NULL,
+  --: attempts | Of those that left the step forward, the ones that came back and ended or stand at it.
+  came_back INTEGER NOT NULL,
+  --: attempts | Attempts given up at the step that have steps, but were not reported to come to it.
+  only_abandoned INTEGER NOT NULL,
+  --: attempts | Attempts that failed at the step.
+  failed INTEGER NOT NULL,
+  still_there INTEGER NOT NULL,
   PRIMARY KEY (day, platform_id, action_id)) WITHOUT ROWID;
 
 -- How long the visits of a step took that were left forward, counted by whole seconds and by two coarser scales: who looks

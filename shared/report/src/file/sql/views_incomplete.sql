@@ -166,7 +166,8 @@ FROM incomplete_detail d
 WHERE d.part IS NOT NULL AND d.part <> 'row'
 GROUP BY d.part, d.section, d.action;
 
--- Attempts that came to a step, left it forward, gave up there: only steps that were reported.
+-- Attempts that came to a step, left it forward, gave up there: only steps that were reported. Those that reached it, be it
+-- that they were only reported to end there, each once by what became of it: these columns add up.
 CREATE VIEW steps_by_day AS
 SELECT
   $day(t.day) AS date,
@@ -178,7 +179,20 @@ SELECT
   k.name AS action,
   t.entered AS entered,
   t.left_forward AS left_forward,
-  t.abandoned AS abandoned
+  --: attempts | Attempts given up at the step that were reported to come to it.
+  t.abandoned AS abandoned,
+  --: attempts | Attempts that were reported to come to the step, or that ended or stand at it and have steps.
+  CAST(t.entered + t.only_there AS BIGINT) AS reached,
+  --: attempts | Attempts that left the step forward and did not end or stand at it.
+  CAST(t.left_forward - t.came_back AS BIGINT) AS went_on,
+  --: attempts | Attempts given up at the step.
+  CAST(t.abandoned + t.only_abandoned AS BIGINT) AS gave_up,
+  --: attempts | Attempts that failed at the step.
+  t.failed AS failed,
+  t.still_there AS still_there,
+  --: attempts | Of those that reached it, the ones of which no sender reported what became of them there.
+  CAST(t.entered + t.only_there - t.left_forward + t.came_back - t.abandoned - t.only_abandoned - t.failed - t.still_there
+    AS BIGINT) AS not_reported
 FROM daily_steps t
 CROSS JOIN actions k
 LEFT JOIN platforms p ON p.id = t.platform_id

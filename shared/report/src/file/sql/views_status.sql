@@ -93,7 +93,7 @@ WHERE d.total > 0 OR s.initiated > 0 OR (l.id > 0 AND l.name <> 'Windows (Pre-pr
 CREATE VIEW platform_steps AS
 WITH seen AS (
   SELECT t.platform_id AS platform_id, t.action_id AS action_id
-  FROM daily_steps t GROUP BY t.platform_id, t.action_id)
+  FROM daily_steps t WHERE t.entered > 0 GROUP BY t.platform_id, t.action_id)
 SELECT
   p.name AS platform,
   k.step AS step,

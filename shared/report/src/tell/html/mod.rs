@@ -5,16 +5,22 @@
 //!   those that [`plain`](crate::lists::plain) allows, and names of apps and profiles, which the organisation chose, as it did its
 //!   annotations.
 //! - It has no script and loads nothing, and its policy forbids both.
+//! - It begins with the overview, which fits on one sheet of A4.
 //! - Every number comes from [`Reader`]. The same file gives the same page: its instant is the only clock.
 
 mod annotations;
 mod chart;
+mod overview;
 mod sections;
 mod table;
+mod weeks;
 mod words;
 mod write;
 
-use crate::ask::reader::{Annotation, Coverage, EspOverview, FailureReason, IncompleteReport, Meta, Reader, Status};
+use crate::ask::Parameters;
+use crate::ask::reader::{
+    Annotation, Coverage, EspOverview, FailureReason, GotWorse, IncompleteReport, Meta, Overview, Reader, Status,
+};
 use crate::error::Result;
 use std::fmt::Display;
 use vestibule_domain::{Day, Timestamp};
@@ -39,6 +45,8 @@ struct PageData {
     to: Day,
     /// The first of the recent days.
     recent_from: Day,
+    overview: Overview,
+    worse: GotWorse,
     whole: IncompleteReport,
     recent: IncompleteReport,
     coverage: Coverage,
@@ -68,6 +76,8 @@ pub fn report_html(reader: &Reader) -> Result<String> {
         from,
         to,
         recent_from,
+        overview: reader.overview(&Parameters::new())?,
+        worse: reader.got_worse()?,
         whole: reader.incomplete(from, to, None, None)?,
         recent: reader.incomplete(recent_from, to, None, None)?,
         coverage: reader.coverage(from, to, None)?,
@@ -89,7 +99,8 @@ pub fn report_html(reader: &Reader) -> Result<String> {
     h.element("title", |h| h.text(format_args!("Enrollment report: {}", data.meta("tenant"))));
     h.raw(concat!("<style>\n", include_str!("style.css"), "</style></head>\n<body><main>"));
     head(&mut h, &data);
-    let parts: [Part; 10] = [
+    let parts: [Part; 11] = [
+        ("overview", "Overview", overview::overview),
         ("rates", "Incomplete enrollments", sections::rates),
         ("days", "Abandoned by section and day", sections::days),
         ("steps", "Step by step", sections::funnel),

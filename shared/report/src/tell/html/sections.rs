@@ -25,11 +25,11 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 /// A number with its name and what to know about it.
-fn tile(h: &mut Html, name: &'static str, value: String, notes: &[String]) {
+pub(super) fn tile(h: &mut Html, name: &'static str, value: String, notes: &[String]) {
     h.element("div", |h| {
         h.line("dt", name);
         h.line("dd", value);
-        for note in notes {
+        for note in notes.iter().filter(|note| !note.is_empty()) {
             h.with("dd", &[("class", &"note")], |h| h.text(note));
         }
     });

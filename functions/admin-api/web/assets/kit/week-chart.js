@@ -1,0 +1,289 @@
+/*
+ * A rate by weeks with the interval it lies in, and under it what the weeks add up to.
+ *
+ * What must stay true: the chart is one tab stop. Arrow keys, Page Up/Down, Home and End move along the weeks, and the
+ * week's values are announced as the value of a slider; a pointer shows the same. A week that is not over, or is only
+ * partly kept, is hatched, and its name says so. Parts of a bar are told apart by their order, which the legend has too.
+ */
+
+import { h, svg, uniqueId, whole } from './dom.js';
+import { addDays, count, day, NOT_REPORTED, orNotReported, rate, shortDay } from './format.js';
+import { dataTable } from './table.js';
+
+const HEIGHT = { rate: 170, gap: 26, bars: 90, dates: 26 };
+const ALL = HEIGHT.rate + HEIGHT.gap + HEIGHT.bars + HEIGHT.dates;
+const MARGIN = { top: 12, right: 14, left: 46 };
+
+const known = (value) => value !== null && value !== undefined;
+
+/** Steps of the axis of rates: 5, 10, 20 or 25 points, at most five of them. */
+function marks(most) {
+  const step = [0.05, 0.1, 0.2, 0.25].find((one) => most / one <= 5) ?? 0.25;
+  return Array.from({ length: Math.max(1, Math.ceil(most / step)) + 1 }, (_, index) => index * step);
+}
+
+/** @param {{from: string, to: string, unfinished: boolean, partlyKept: boolean}} week @returns {string} */
+function weekWords({ from, to, unfinished, partlyKept }) {
+  const name = `${shortDay(from)} to ${day(addDays(to, -1))}`;
+  return `${name}${unfinished ? ', not over yet' : ''}${partlyKept ? ', only partly kept' : ''}`;
+}
+
+function drawing({ weeks, parts }, width, chosen, hatch) {
+  const inner = width - MARGIN.left - MARGIN.right;
+  const slot = inner / weeks.length;
+  const x = (index) => MARGIN.left + (index + 0.5) * slot;
+  const axis = marks(Math.max(0.05, ...weeks.map((one) => one.high ?? 0)));
+  const top = axis[axis.length - 1];
+  const y = (value) => MARGIN.top + (1 - value / top) * (HEIGHT.rate - MARGIN.top);
+  const floor = HEIGHT.rate + HEIGHT.gap + HEIGHT.bars;
+  const most = Math.max(1, ...weeks.map((one) => one.initiated));
+  const tall = (value) => (value / most) * HEIGHT.bars;
+
+  const grid = axis.map((mark) => [
+    svg('line', { class: mark ? 'grid' : 'axis', x1: MARGIN.left, x2: width - MARGIN.right, y1: y(mark), y2: y(mark) }),
+    svg(
+      'text',
+      { class: 'tick', x: MARGIN.left - 8, y: y(mark) + 4, 'text-anchor': 'end' },
+      `${Math.round(mark * 100)}%`,
+    ),
+  ]);
+  const hatched = weeks.map((one, index) =>
+    one.unfinished || one.partlyKept
+      ? svg('rect', {
+          class: 'hatched',
+          fill: `url(#${hatch})`,
+          x: x(index) - slot / 2,
+          y: MARGIN.top,
+          width: slot,
+          height: floor - MARGIN.top,
+        })
+      : null,
+  );
+  let path = '';
+  let isDrawing = false;
+  weeks.forEach((one, index) => {
+    if (known(one.rate)) path += `${isDrawing ? 'L' : 'M'}${x(index).toFixed(1)} ${y(one.rate).toFixed(1)}`;
+    isDrawing = known(one.rate);
+  });
+  const points = weeks.map((one, index) =>
+    known(one.rate)
+      ? [
+          svg('line', { class: 'interval', x1: x(index), x2: x(index), y1: y(one.low), y2: y(one.high) }),
+          svg('circle', {
+            class: index === chosen ? 'marker chosen' : 'marker',
+            cx: x(index),
+            cy: y(one.rate),
+            r: index === chosen ? 5.5 : 4,
+          }),
+        ]
+      : null,
+  );
+  const bars = weeks.map((one, index) => {
+    let below = 0;
+    return parts.map(({ key }) => {
+      const height = tall(one[key] ?? 0);
+      below += height;
+      const wide = Math.min(slot * 0.7, 46);
+      return height
+        ? svg('rect', {
+            class: `part part-${key}`,
+            x: x(index) - wide / 2,
+            y: floor - below,
+            width: wide,
+            height,
+          })
+        : null;
+    });
+  });
+  const every = Math.max(1, Math.ceil(weeks.length / Math.max(2, Math.floor(inner / 62))));
+  const dates = weeks.map((one, index) =>
+    (weeks.length - 1 - index) % every
+      ? null
+      : svg('text', { class: 'tick', x: x(index), y: ALL - 8, 'text-anchor': 'middle' }, shortDay(one.from)),
+  );
+  return svg(
+    'svg',
+    {
+      class: 'line-picture',
+      viewBox: `0 0 ${width} ${ALL}`,
+      width,
+      height: ALL,
+      'aria-hidden': 'true',
+      focusable: 'false',
+    },
+    svg(
+      'defs',
+      null,
+      svg(
+        'pattern',
+        { id: hatch, width: 7, height: 7, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
+        svg('line', { class: 'hatch', x1: 0, x2: 0, y1: 0, y2: 7 }),
+      ),
+    ),
+    hatched,
+    grid,
+    svg('line', { class: 'axis', x1: MARGIN.left, x2: width - MARGIN.right, y1: floor, y2: floor }),
+    svg('text', { class: 'tick', x: MARGIN.left - 8, y: floor - HEIGHT.bars + 8, 'text-anchor': 'end' }, count(most)),
+    svg('line', { class: 'cursor', x1: x(chosen), x2: x(chosen), y1: MARGIN.top, y2: floor }),
+    svg('g', { class: 'series series-1' }, svg('path', { class: 'line', d: path }), points),
+    bars,
+    dates,
+  );
+}
+
+/**
+ * @param {object} options
+ * @param {string} options.title
+ * @param {string} options.description what it shows, in a sentence
+ * @param {Answer[]} options.weeks from Monday on: `from`, `to`, `rate`, `low`, `high`, `measured`, `initiated`, and the
+ *   members that `parts` names
+ * @param {{key: string, name: string}[]} options.parts what the bars consist of, from below
+ * @param {string} options.rateName
+ * @param {(week: Answer) => string|null} options.href where a week's rate leads
+ * @returns {HTMLElement}
+ */
+export function weekChart({ title, description, weeks, parts, rateName, href }) {
+  const ids = { title: uniqueId('chart'), text: uniqueId('chart-text'), hatch: uniqueId('hatch') };
+  const signature = [title, description, weeks, weeks.map(href)];
+  const caption = h('figcaption', { class: 'visually-hidden', id: ids.title }, title);
+  if (!weeks.length) {
+    return whole(
+      h('figure', { class: 'chart weeks' }, caption, h('p', { class: 'quiet' }, 'No weeks to show.')),
+      signature,
+    );
+  }
+  /** @type {{pinned: number, over: number|null, width: number}} */
+  const state = { pinned: weeks.length - 1, over: null, width: 720 };
+  const shown = () => state.over ?? state.pinned;
+  const interval = (one) => (known(one.rate) ? `${rate(one.low)} to ${rate(one.high)}` : NOT_REPORTED);
+  const rateOf = (one) => orNotReported(one.rate, rate, one.initiated);
+  const value = (one, key) => orNotReported(one[key], count, one.initiated);
+  const say = (one) =>
+    [
+      `${weekWords(one)}: ${rateName} ${rateOf(one)}`,
+      known(one.rate) ? `between ${interval(one).replace(' to ', ' and ')}, n = ${count(one.measured)}` : null,
+      ...parts.map(({ key, name }) => `${name} ${value(one, key)}`),
+    ]
+      .filter(Boolean)
+      .join(', ');
+
+  const picture = h('div', { class: 'line-drawing' });
+  const slider = h('div', {
+    class: 'line-slider',
+    role: 'slider',
+    tabindex: '0',
+    'aria-label': `${title}, by week`,
+    'aria-describedby': ids.text,
+    'aria-orientation': 'horizontal',
+    'aria-valuemin': '0',
+    'aria-valuemax': String(weeks.length - 1),
+  });
+  const week = h('span', { class: 'chart-day' });
+  const shownRate = h('span', { class: 'chart-number' });
+  const numbers = parts.map(() => h('span', { class: 'chart-number' }));
+  const legend = h(
+    'div',
+    { class: 'legend' },
+    week,
+    h(
+      'ul',
+      { role: 'list' },
+      h('li', null, h('span', { class: 'legend-name' }, rateName), shownRate),
+      parts.map(({ key, name }, at) =>
+        h(
+          'li',
+          null,
+          h('span', { class: `swatch part-${key}` }),
+          h('span', { class: 'legend-name' }, name),
+          numbers[at],
+        ),
+      ),
+    ),
+  );
+
+  const draw = () => {
+    const index = shown();
+    const one = weeks[index];
+    picture.replaceChildren(drawing({ weeks, parts }, state.width, index, ids.hatch));
+    week.textContent = weekWords(one);
+    const address = href(one);
+    shownRate.replaceChildren(
+      address ? h('a', { href: address, 'aria-label': `${rateName}: ${rateOf(one)}` }, rateOf(one)) : rateOf(one),
+      known(one.rate) ? ` (${interval(one)})` : '',
+    );
+    numbers.forEach((place, at) => {
+      place.textContent = value(one, parts[at].key);
+    });
+    slider.setAttribute('aria-valuenow', String(state.pinned));
+    slider.setAttribute('aria-valuetext', say(weeks[state.pinned]));
+  };
+  const choose = (index) => {
+    state.pinned = Math.max(0, Math.min(weeks.length - 1, index));
+    state.over = null;
+    draw();
+  };
+  const under = (event) => {
+    const box = slider.getBoundingClientRect();
+    const fraction = (event.clientX - box.left - MARGIN.left) / (box.width - MARGIN.left - MARGIN.right || 1);
+    return Math.max(0, Math.min(weeks.length - 1, Math.floor(fraction * weeks.length)));
+  };
+  slider.onpointermove = (event) => {
+    const index = under(event);
+    if (index !== shown()) {
+      state.over = index;
+      draw();
+    }
+  };
+  slider.onpointerleave = () => {
+    state.over = null;
+    draw();
+  };
+  slider.onclick = (event) => choose(under(event));
+  slider.onkeydown = (event) => {
+    const moves = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 4, PageDown: -4 };
+    const ends = { Home: 0, End: weeks.length - 1 };
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key in moves) choose(state.pinned + moves[event.key]);
+    else if (event.key in ends) choose(ends[event.key]);
+    else return;
+    event.preventDefault();
+  };
+
+  const table = h(
+    'details',
+    { class: 'chart-table' },
+    h('summary', null, 'Show as a table'),
+    dataTable({
+      caption: title,
+      columns: [
+        { key: 'week', label: 'Week', render: weekWords },
+        { key: 'rate', label: rateName, numeric: true, render: rateOf },
+        { key: 'interval', label: '95% interval', numeric: true, render: interval },
+        { key: 'measured', label: 'n', numeric: true, render: (one) => count(one.measured) },
+        ...parts.map(({ key, name }) => ({ key, label: name, numeric: true, render: (one) => value(one, key) })),
+        { key: 'initiated', label: 'All', numeric: true, render: (one) => count(one.initiated) },
+      ],
+      rows: weeks,
+    }),
+  );
+  const plot = h('div', { class: 'line-plot week-plot' }, picture, slider);
+  const figure = h(
+    'figure',
+    { class: 'chart weeks', 'aria-labelledby': ids.title },
+    caption,
+    h('p', { class: 'quiet chart-text', id: ids.text }, description),
+    plot,
+    legend,
+    table,
+  );
+  draw();
+  // Gone with the element: an observer doesn't keep what it looks at.
+  new ResizeObserver(([entry]) => {
+    const width = Math.max(260, Math.round(entry.contentRect.width));
+    if (width !== state.width && entry.contentRect.width > 0) {
+      state.width = width;
+      draw();
+    }
+  }).observe(plot);
+  return whole(figure, signature);
+}

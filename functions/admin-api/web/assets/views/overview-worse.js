@@ -1,0 +1,91 @@
+/*
+ * What got worse: the last seven days that are over against the four weeks before.
+ *
+ * What must stay true: only what the API lists as certain is shown; nothing is ranked or judged here. Where nothing is
+ * certain, the card says how much was compared.
+ */
+
+import { h } from '../kit/dom.js';
+import { count, day, decimal, addDays, plural, rate } from '../kit/format.js';
+import { dataTable } from '../kit/table.js';
+import { addressOf } from '../kit/address.js';
+import * as words from '../kit/words.js';
+
+/**
+ * @param {{api: Source, signal: AbortSignal}} context
+ * @returns {Promise<Answer|null>} null where it can't be had: in a file of an earlier version
+ */
+export const askGotWorse = ({ api, signal }) =>
+  api.get('getGotWorse', null, { signal }).catch((error) => {
+    if (error.name === 'AbortError' || error.status === 401) throw error;
+    return null;
+  });
+
+/** @param {Answer} one a line of the answer @returns {string} */
+function worseName(one) {
+  if (one.kind === 'step') return words.action(one.name);
+  if (one.kind === 'platform') return words.platform(one.name);
+  if (one.kind === 'espProfile') return one.displayName ?? one.name;
+  return one.name.startsWith('0x') ? one.name : words.failureCategory(one.name);
+}
+
+function address(one, { from, to }) {
+  const span = { from, to };
+  if (one.kind === 'step') return addressOf('attempts', { ...span, os: 'all', action: one.name, outcome: 'abandoned' });
+  if (one.kind === 'platform') return addressOf('incomplete', { ...span, os: one.name });
+  if (one.kind === 'espProfile') return addressOf('sessions', { ...span, profileId: one.name });
+  return addressOf('status', {});
+}
+
+/** @param {Answer|null} answer @returns {HTMLElement|null} */
+export function worseCard(answer) {
+  if (!answer) return null;
+  const span = `${day(answer.from)} to ${day(addDays(answer.to, -1))}, against ${day(answer.compareFrom)} to ${day(addDays(answer.compareTo, -1))}. All platforms.`;
+  return h(
+    'section',
+    { class: 'card', 'data-key': 'worse' },
+    h('div', { class: 'card-head' }, h('h2', null, 'What got worse'), h('p', { class: 'quiet' }, span)),
+    answer.worse.length
+      ? dataTable({
+          caption: 'What got worse, most people affected first',
+          hideCaption: true,
+          key: (one) => `${one.kind} ${one.name}`,
+          columns: [
+            {
+              key: 'name',
+              label: 'What',
+              class: 'wrap',
+              render: (one) => [
+                h('a', { href: address(one, answer) }, worseName(one)),
+                h('small', null, words.changeKind(one.kind)),
+              ],
+            },
+            { key: 'excess', label: 'More than before', numeric: true, render: (one) => decimal(one.excess) },
+            {
+              key: 'rate',
+              label: 'Rate',
+              numeric: true,
+              render: (one) => [rate(one.rate), h('small', null, `${count(one.affected)} of ${count(one.n)}`)],
+            },
+            {
+              key: 'before',
+              label: 'Before',
+              numeric: true,
+              render: (one) => [
+                rate(one.rateBefore),
+                h('small', null, `${count(one.affectedBefore)} of ${count(one.nBefore)}`),
+              ],
+            },
+            { key: 'since', label: 'Since', render: (one) => day(one.since) },
+          ],
+          rows: answer.worse,
+        })
+      : h(
+          'p',
+          null,
+          answer.compared
+            ? `Nothing got worse beyond chance: ${plural(answer.compared, 'step, platform, failure or profile', 'steps, platforms, failures and profiles')} compared.`
+            : `Too few to judge: a comparison needs ${count(answer.least)} on both sides.`,
+        ),
+  );
+}

@@ -1,0 +1,221 @@
+//! The first page: whether it is better than before, where people give up, and what got worse, on one sheet of paper.
+//!
+//! What is said here is the file's own: nothing is judged on this page.
+
+use super::PageData;
+use super::sections::tile;
+use super::table::{Cell, Head, Row, table};
+use super::weeks;
+use super::words::{or_not_reported, reported, term};
+use super::write::Html;
+use crate::ask::reader::{Overview, OverviewPeriod, OverviewStep, Worse};
+use vestibule_domain::{Day, DeviceState};
+use vestibule_words::form::{NONE, count, day, rate};
+use vestibule_words::{List, Named as _, words};
+
+/// The most lines of what got worse that fit on the sheet.
+const WORSE: usize = 5;
+
+/// The days from one to before another, in words.
+fn span(from: &str, to: &str) -> String {
+    let read = |text: &str| Day::parse(text).ok().map(|one| (day(one), day(one.plus(-1))));
+    match (read(from), read(to)) {
+        (Some((first, _)), Some((_, last))) => format!("{first} to {last}"),
+        _ => format!("{from} to {to}"),
+    }
+}
+
+/// The two ranges of an overview.
+fn periods(overview: &Overview) -> Option<(&OverviewPeriod, &OverviewPeriod)> {
+    match overview.periods.as_slice() {
+        [now, before] => Some((now, before)),
+        _ => None,
+    }
+}
+
+/// What follows the rate: how it compares with the one before.
+fn comparison(overview: &Overview, before: &OverviewPeriod) -> String {
+    let said = words(List::Comparison, &overview.comparison);
+    let was = rate(before.abandoned_rate);
+    match overview.comparison.as_str() {
+        "better" | "worse" => format!(", {said}: {was}."),
+        "same" => format!(", {said}: {was}, a difference within chance."),
+        "tooFew" => {
+            format!(". Compared with before: {said}, since that takes {} on both sides.", count(overview.least))
+        }
+        _ => format!(". Not compared with before: {said}."),
+    }
+}
+
+fn worst(overview: &Overview) -> String {
+    let is_worst =
+        |step: &&OverviewStep| step.period == "now" && step.action.is_some() && step.action == overview.worst_step;
+    match overview.steps.iter().find(is_worst) {
+        Some(OverviewStep { action: Some(action), gave_up: Some(gave_up), reached: Some(reached), .. }) => format!(
+            "Worst step: {}, {} of the {} who reach it.",
+            words(List::Action, action),
+            count(*gave_up),
+            count(*reached)
+        ),
+        _ => "No step is clearly the worst.".to_owned(),
+    }
+}
+
+/// The overview in one sentence and what is behind it, for a terminal or a mail; the number stands first.
+pub(super) fn sentence(overview: &Overview) -> (String, String) {
+    let Some((now, before)) = periods(overview) else { return (String::new(), String::new()) };
+    if now.initiated == 0 {
+        return (String::new(), "No enrollment started on the days that are over.".to_owned());
+    }
+    if now.abandoned_rate.is_none() {
+        let text = "No sender reports when people begin, so we cannot see how many give up.";
+        return (String::new(), text.to_owned());
+    }
+    let of = format!(" give up ({} of {})", count(now.abandoned_measured), count(now.measured));
+    (rate(now.abandoned_rate), format!("{of}{} {}", comparison(overview, before), worst(overview)))
+}
+
+pub(super) fn overview(h: &mut Html, data: &PageData) {
+    let overview = &data.overview;
+    let (number, text) = sentence(overview);
+    h.with("p", &[("class", &"headline")], |h| {
+        h.line("strong", number);
+        h.text(text);
+    });
+    h.with("p", &[("class", &"note")], |h| {
+        h.text(format_args!(
+            "iOS/iPadOS and Android, {}, compared with {}. ",
+            span(&overview.from, &overview.to),
+            span(&overview.compare_from, &overview.compare_to)
+        ));
+        if let Some(left_out) = overview.left_out.as_deref().and_then(|text| Day::parse(text).ok()) {
+            h.text(format_args!("{} is left out, since it is not over.", day(left_out)));
+        }
+    });
+    if let Some((now, before)) = periods(overview) {
+        tiles(h, now, before);
+    }
+    weeks::chart(h, &overview.weeks);
+    steps(h, overview);
+    worse(h, data);
+}
+
+fn tiles(h: &mut Html, now: &OverviewPeriod, before: &OverviewPeriod) {
+    h.raw("<dl class=\"tiles\">");
+    let was = |text: String| format!("before: {text}");
+    tile(h, term("initiated"), count(now.initiated), &[was(count(before.initiated))]);
+    let shown = |period: &OverviewPeriod| {
+        or_not_reported(rate(period.abandoned_rate), period.abandoned_rate.is_some(), period.initiated)
+    };
+    let interval = match (now.abandoned_low, now.abandoned_high) {
+        (Some(low), Some(high)) => format!("between {} and {}", rate(Some(low)), rate(Some(high))),
+        _ => String::new(),
+    };
+    tile(h, DeviceState::GaveUp.words(), shown(now), &[interval, was(shown(before))]);
+    let known = |share: Option<f64>| share.map_or_else(String::new, |share| rate(Some(share)));
+    let part = |n: Option<u64>, share: Option<f64>| match share {
+        Some(share) => format!("{}, {}", reported(n), rate(Some(share))),
+        None => reported(n),
+    };
+    tile(
+        h,
+        term("failed"),
+        reported(now.failed),
+        &[known(now.failed_rate), was(part(before.failed, before.failed_rate))],
+    );
+    let completed = [known(now.completed_rate), was(part(Some(before.completed), before.completed_rate))];
+    tile(h, vestibule_domain::attempt::Outcome::Completed.words(), count(now.completed), &completed);
+    h.raw("</dl>");
+}
+
+fn steps(h: &mut Html, overview: &Overview) {
+    let heads = [
+        Head::Words("Step"),
+        Head::Numbers(term("reached")),
+        Head::Numbers(term("left_forward")),
+        Head::Numbers(term("failed")),
+        Head::Numbers(DeviceState::GaveUp.words()),
+        Head::Numbers(term("stillThere")),
+        Head::Numbers(term("notReported")),
+        Head::Numbers("Gave up, of reached"),
+        Head::Numbers("Before"),
+    ];
+    let before = |action: Option<&String>| {
+        let is_it = |step: &&OverviewStep| step.period == "before" && step.action.as_ref() == action;
+        overview.steps.iter().find(is_it).and_then(|step| step.rate)
+    };
+    let rows = overview.steps.iter().filter(|step| step.period == "now").map(|step| {
+        let is_step = step.action.is_some();
+        let number = |n: Option<u64>| Cell::Number(if is_step || n.is_some() { reported(n) } else { NONE.to_owned() });
+        let name = match &step.action {
+            Some(action) => words(List::Action, action).into_owned(),
+            None => "At no step, or not reported where".to_owned(),
+        };
+        Row::Cells(vec![
+            Cell::Words(name),
+            number(step.reached),
+            number(step.went_on),
+            number(step.failed),
+            number(step.gave_up),
+            number(step.still_there),
+            number(step.not_reported),
+            Cell::Number(rate(step.rate)),
+            Cell::Number(if is_step { rate(before(step.action.as_ref())) } else { NONE.to_owned() }),
+        ])
+    });
+    table(h, "What became of those who reached each step", &heads, rows.collect());
+}
+
+fn worse_name(one: &Worse) -> String {
+    match one.kind.as_str() {
+        "step" => words(List::Action, &one.name).into_owned(),
+        "platform" => words(List::Platform, &one.name).into_owned(),
+        "espProfile" => one.display_name.clone().unwrap_or_else(|| words(List::ChangeKind, &one.kind).into_owned()),
+        _ if one.name.starts_with("0x") => one.name.clone(),
+        _ => words(List::FailureCategory, &one.name).into_owned(),
+    }
+}
+
+fn worse(h: &mut Html, data: &PageData) {
+    let worse = &data.worse;
+    h.line("h3", "What got worse");
+    h.with("p", &[("class", &"note")], |h| {
+        h.text(format_args!(
+            "{}, against {}, on all platforms.",
+            span(&worse.from, &worse.to),
+            span(&worse.compare_from, &worse.compare_to)
+        ));
+    });
+    if worse.worse.is_empty() {
+        h.element("p", |h| match worse.compared {
+            0 => h.text("Too few to judge."),
+            n => h.text(format_args!("Nothing beyond chance, of {} that were compared.", count(n))),
+        });
+        return;
+    }
+    let heads = [
+        Head::Words("What"),
+        Head::Numbers("More than before"),
+        Head::Numbers("Rate, of n"),
+        Head::Numbers("Before, of n"),
+        Head::Words("Since"),
+    ];
+    let of = |share: f64, n: u64| Cell::Number(format!("{} of {}", rate(Some(share)), count(n)));
+    let rows = worse.worse.iter().take(WORSE).map(|one| {
+        Row::Cells(vec![
+            Cell::Words(worse_name(one)),
+            Cell::Number(format!("{:.0}", one.excess)),
+            of(one.rate, one.n),
+            of(one.rate_before, one.n_before),
+            Cell::Words(
+                one.since.as_deref().and_then(|text| Day::parse(text).ok()).map_or_else(|| NONE.to_owned(), day),
+            ),
+        ])
+    });
+    table(h, "What got worse beyond chance, most people affected first", &heads, rows.collect());
+    if worse.worse.len() > WORSE {
+        h.element("p", |h| {
+            h.text(format_args!("And {} more, in the file.", count((worse.worse.len() - WORSE) as u64)))
+        });
+    }
+}
