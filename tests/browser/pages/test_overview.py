@@ -154,7 +154,7 @@ def test_something_worse_is_shown_with_its_day_and_leads_to_its_attempts(server,
     body = json.dumps(real | {"worse": [worse, profile, code]})
     page.route(f"**{WORSE}", lambda route: route.fulfill(status=200, content_type="application/json", body=body))
     visit("#/overview", HEADING)
-    shown = lines(page.locator("[data-key=worse]").get_by_role("table"))
+    shown = lines(page.locator("[data-key=worse]").get_by_role("table", name="What got worse, most people affected first"))
     assert [one["What"].split("\n")[0] for one in shown] == ["iOS management profile", "Kiosks", "0x80070643"]
     assert [one["More than before"] for one in shown] == ["30", "12.5", "3.2"]
     assert shown[0]["Rate"].split("\n") == ["24.3%", "51 of 210"] and shown[0]["Since"] == "15 Mar 2026"

@@ -142,7 +142,49 @@ fn what_is_said_of_a_difference_follows_from_the_counts() {
 /// How many of how many, by day.
 type Series = BTreeMap<(String, String), Vec<(i64, u64, u64)>>;
 
-fn series(conn: &Connection, today: i64) -> Series {
+/// By what the question compares.
+fn series(conn: &Connection, question: &str, today: i64) -> Series {
+    match question {
+        "got-worse" => of_steps_and_others(conn, today),
+        _ => of_slices(conn, today),
+    }
+}
+
+/// From the attempts themselves, not from their sums.
+fn of_slices(conn: &Connection, today: i64) -> Series {
+    let counted = "sum(has_starts AND outcome = 'abandoned'), sum(has_starts) FROM enrollment_attempts a";
+    let by_column = |slice: &str, column: &str| {
+        format!(
+            "SELECT '{slice}', {column}, started_day, {counted} WHERE {column} IS NOT NULL GROUP BY {column}, started_day"
+        )
+    };
+    let by_sender = format!(
+        "SELECT 'source', w.text, started_day, {counted} JOIN attempt_sources s ON s.attempt_no = a.attempt_no
+         JOIN words w ON w.id = s.source_word GROUP BY w.text, started_day"
+    );
+    let first = conn.query_row("SELECT min(day) FROM attempts_by_day", [], |row| row.get::<_, i64>(0)).unwrap();
+    let mut all = Series::new();
+    for sql in [
+        by_column("model", "model"),
+        by_column("osVersion", "os_version"),
+        by_column("enrollmentType", "enrollment_type"),
+        by_sender,
+    ] {
+        let mut rows = conn.prepare(&sql).unwrap();
+        let mut rows = rows.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let key = (row.get(0).unwrap(), row.get(1).unwrap());
+            let date: String = row.get(2).unwrap();
+            let day = i64::from(vestibule_domain::Day::parse(&date).unwrap().get());
+            if (first.max(today - 35)..today).contains(&day) {
+                all.entry(key).or_default().push((day, row.get(3).unwrap(), row.get(4).unwrap()));
+            }
+        }
+    }
+    all
+}
+
+fn of_steps_and_others(conn: &Connection, today: i64) -> Series {
     let steps = "SELECT 'step', action, day, sum(gave_up), sum(reached) FROM steps_by_day GROUP BY action, day";
     let platforms = "SELECT 'platform', platform, day, abandoned_measured, measured FROM attempts_by_day
         WHERE platform IS NOT NULL";
@@ -181,10 +223,10 @@ fn sum<'d>(days: impl Iterator<Item = &'d (i64, u64, u64)>) -> (u64, u64) {
 }
 
 /// What the question must answer: seen, compared, and of each that got worse its name, counts and day.
-fn plainly(conn: &Connection) -> (u64, u64, Vec<(String, [u64; 4], i64)>) {
+fn plainly(conn: &Connection, question: &str) -> (u64, u64, Vec<(String, [u64; 4], i64)>) {
     let today: i64 =
         conn.query_row("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'asOfDay'", [], |row| row.get(0)).unwrap();
-    let all = series(conn, today);
+    let all = series(conn, question, today);
     let mut enough = Vec::new();
     for ((_, name), days) in &all {
         let now = sum(days.iter().filter(|(day, ..)| *day >= today - 7));
@@ -216,8 +258,8 @@ fn plainly(conn: &Connection) -> (u64, u64, Vec<(String, [u64; 4], i64)>) {
     (seen as u64, enough.len() as u64, worse)
 }
 
-fn answered(report: &Path) -> (u64, u64, Vec<(String, [u64; 4], i64)>) {
-    let answer = ask(report, "got-worse", &[]);
+fn answered(report: &Path, question: &str) -> (u64, u64, Vec<(String, [u64; 4], i64)>) {
+    let answer = ask(report, question, &[]);
     let number = |value: &Value| value.as_u64().unwrap();
     let worse = answer["worse"].as_array().unwrap().iter().map(|one| {
         let counts = ["affected", "n", "affectedBefore", "nBefore"].map(|name| number(&one[name]));
@@ -257,11 +299,11 @@ fn what_got_worse_is_found_with_its_day_and_nothing_else_is() {
     let folder = tempfile::tempdir().unwrap();
     let report = file(folder.path());
     let conn = Connection::open(&report).unwrap();
-    assert_eq!(answered(&report), plainly(&conn), "a file as it is");
+    assert_eq!(answered(&report, "got-worse"), plainly(&conn, "got-worse"), "a file as it is");
 
     let same = |_: &str, _: i64| (4, 40);
     sums(&conn, same);
-    assert_eq!(answered(&report), (3, 3, vec![]));
+    assert_eq!(answered(&report, "got-worse"), (3, 3, vec![]));
 
     // From five days ago on, three times as many. Today is not over: it does not count.
     let today = sums(&conn, |step, day| match (step, day) {
@@ -271,16 +313,16 @@ fn what_got_worse_is_found_with_its_day_and_nothing_else_is() {
         _ => (4, 40),
     });
     let expected = vec![("iOSProfileLaunch".to_owned(), [51, 210, 84, 840], today - 5)];
-    assert_eq!(answered(&report), (3, 3, expected.clone()));
-    assert_eq!(plainly(&conn).2, expected);
+    assert_eq!(answered(&report, "got-worse"), (3, 3, expected.clone()));
+    assert_eq!(plainly(&conn, "got-worse").2, expected);
     let one = &ask(&report, "got-worse", &[])["worse"][0];
     assert!((one["excess"].as_f64().unwrap() - 30.0).abs() < 1e-9 && one["kind"] == "step", "{one}");
 
     // Better is not worse, and a few are too few.
     sums(&conn, |_, day| if day >= -7 { (0, 40) } else { (8, 40) });
-    assert_eq!(answered(&report).2, vec![]);
+    assert_eq!(answered(&report, "got-worse").2, vec![]);
     sums(&conn, |_, day| if day >= -7 { (4, 4) } else { (0, 4) });
-    assert_eq!(answered(&report), (3, 0, vec![]), "28 on one side");
+    assert_eq!(answered(&report, "got-worse"), (3, 0, vec![]), "28 on one side");
 }
 
 /// Where nothing changed, chance alone must rarely be taken for a change.
@@ -301,10 +343,47 @@ fn chance_is_rarely_taken_for_a_change() {
     let mut wrong = 0;
     for _ in 0..60 {
         sums(&conn, |_, _| ((0..25).filter(|_| next() % 5 == 0).count() as u64, 25));
-        let (answer, plain) = (answered(&report), plainly(&conn));
+        let (answer, plain) = (answered(&report, "got-worse"), plainly(&conn, "got-worse"));
         assert_eq!(answer, plain);
         wrong += u64::from(!answer.2.is_empty());
     }
     // One in twenty at most is expected, of sixty: three.
     assert!(wrong <= 8, "{wrong} of 60");
+}
+
+/// The sums of slices alone are set: of one model, one version and one sender.
+#[test]
+fn a_model_that_got_worse_is_found_and_what_was_not_reported_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = file(folder.path());
+    let conn = Connection::open(&report).unwrap();
+    assert_eq!(answered(&report, "got-worse-slices"), plainly(&conn, "got-worse-slices"), "a file as it is");
+
+    conn.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM daily_slices").unwrap();
+    let today: i64 =
+        conn.query_row("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'asOfDay'", [], |row| row.get(0)).unwrap();
+    let words: Vec<i64> = {
+        let mut words = conn.prepare("SELECT id FROM words WHERE id <> 0 ORDER BY text LIMIT 3").unwrap();
+        words.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let mut insert = conn
+        .prepare(
+            "INSERT INTO daily_slices SELECT k.id, ?2, p.id, ?3, 40, 0, ?4, 0, 0, 40, ?4, 0, 0 FROM platforms p, slices k
+             WHERE p.name = 'ios' AND k.name = ?1",
+        )
+        .unwrap();
+    for day in today - 40..=today {
+        let rises = if day >= today - 3 { 20 } else { 4 };
+        for (slice, word, abandoned) in
+            [("model", words[0], rises), ("model", words[1], 4), ("model", 0, rises), ("osVersion", words[2], 4)]
+        {
+            assert_eq!(insert.execute((slice, day, word, abandoned)).unwrap(), 1);
+        }
+    }
+    let (seen, compared, worse) = answered(&report, "got-worse-slices");
+    assert_eq!((seen, compared, worse.len()), (3, 3, 1));
+    assert_eq!(worse[0].1, [4 * 4 + 3 * 20, 280, 4 * 28, 40 * 28]);
+    assert_eq!(worse[0].2, today - 3);
+    let one = &ask(&report, "got-worse-slices", &[])["worse"][0];
+    assert_eq!((&one["kind"], &one["displayName"]), (&Value::from("model"), &Value::Null));
 }

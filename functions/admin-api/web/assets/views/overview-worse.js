@@ -11,21 +11,34 @@ import { dataTable } from '../kit/table.js';
 import { addressOf } from '../kit/address.js';
 import * as words from '../kit/words.js';
 
-/**
- * @param {{api: Source, signal: AbortSignal}} context
- * @returns {Promise<Answer|null>} null where it can't be had: in a file of an earlier version
- */
-export const askGotWorse = ({ api, signal }) =>
-  api.get('getGotWorse', null, { signal }).catch((error) => {
+/** Null where it can't be had: in a file of an earlier version, or in a summary. */
+const orNull = (asked) =>
+  asked.catch((error) => {
     if (error.name === 'AbortError' || error.status === 401) throw error;
     return null;
   });
+
+/**
+ * @param {{api: Source, signal: AbortSignal}} context
+ * @returns {Promise<{of: Answer|null, slices: Answer|null}>} by step and others, and by model and others
+ */
+export async function askGotWorse({ api, signal }) {
+  const [of, slices] = await Promise.all([
+    orNull(api.get('getGotWorse', null, { signal })),
+    orNull(api.get('getGotWorseSlices', null, { signal })),
+  ]);
+  return { of, slices };
+}
+
+/** By what attempts are told apart. */
+const SLICES = words.choices('slice').map(([name]) => name);
 
 /** @param {Answer} one a line of the answer @returns {string} */
 function worseName(one) {
   if (one.kind === 'step') return words.action(one.name);
   if (one.kind === 'platform') return words.platform(one.name);
   if (one.kind === 'espProfile') return one.displayName ?? one.name;
+  if (SLICES.includes(one.kind)) return one.name;
   return one.name.startsWith('0x') ? one.name : words.failureCategory(one.name);
 }
 
@@ -34,58 +47,76 @@ function address(one, { from, to }) {
   if (one.kind === 'step') return addressOf('attempts', { ...span, os: 'all', action: one.name, outcome: 'abandoned' });
   if (one.kind === 'platform') return addressOf('incomplete', { ...span, os: one.name });
   if (one.kind === 'espProfile') return addressOf('sessions', { ...span, profileId: one.name });
+  if (SLICES.includes(one.kind))
+    return addressOf('attempts', { ...span, os: 'all', [one.kind]: one.name, outcome: 'abandoned' });
   return addressOf('status', {});
 }
 
-/** @param {Answer|null} answer @returns {HTMLElement|null} */
-export function worseCard(answer) {
+const kindOf = (one) => (SLICES.includes(one.kind) ? words.slice(one.kind) : words.changeKind(one.kind));
+
+/** A list of what got worse, or how much was compared. */
+function worseList(answer, caption, compared) {
+  if (!answer.worse.length) {
+    return h(
+      'p',
+      null,
+      answer.compared
+        ? `Nothing got worse beyond chance: ${compared(answer.compared)} compared.`
+        : `Too few to judge: a comparison needs ${count(answer.least)} on both sides.`,
+    );
+  }
+  return dataTable({
+    caption,
+    hideCaption: true,
+    key: (one) => `${one.kind} ${one.name}`,
+    columns: [
+      {
+        key: 'name',
+        label: 'What',
+        class: 'wrap',
+        render: (one) => [h('a', { href: address(one, answer) }, worseName(one)), h('small', null, kindOf(one))],
+      },
+      { key: 'excess', label: 'More than before', numeric: true, render: (one) => decimal(one.excess) },
+      {
+        key: 'rate',
+        label: 'Rate',
+        numeric: true,
+        render: (one) => [rate(one.rate), h('small', null, `${count(one.affected)} of ${count(one.n)}`)],
+      },
+      {
+        key: 'before',
+        label: 'Before',
+        numeric: true,
+        render: (one) => [
+          rate(one.rateBefore),
+          h('small', null, `${count(one.affectedBefore)} of ${count(one.nBefore)}`),
+        ],
+      },
+      { key: 'since', label: 'Since', render: (one) => day(one.since) },
+    ],
+    rows: answer.worse,
+  });
+}
+
+/** @param {{of: Answer|null, slices: Answer|null}|null} answers @returns {HTMLElement|null} */
+export function worseCard(answers) {
+  const answer = answers?.of;
   if (!answer) return null;
   const span = `${day(answer.from)} to ${day(addDays(answer.to, -1))}, against ${day(answer.compareFrom)} to ${day(addDays(answer.compareTo, -1))}. All platforms.`;
   return h(
     'section',
     { class: 'card', 'data-key': 'worse' },
     h('div', { class: 'card-head' }, h('h2', null, 'What got worse'), h('p', { class: 'quiet' }, span)),
-    answer.worse.length
-      ? dataTable({
-          caption: 'What got worse, most people affected first',
-          hideCaption: true,
-          key: (one) => `${one.kind} ${one.name}`,
-          columns: [
-            {
-              key: 'name',
-              label: 'What',
-              class: 'wrap',
-              render: (one) => [
-                h('a', { href: address(one, answer) }, worseName(one)),
-                h('small', null, words.changeKind(one.kind)),
-              ],
-            },
-            { key: 'excess', label: 'More than before', numeric: true, render: (one) => decimal(one.excess) },
-            {
-              key: 'rate',
-              label: 'Rate',
-              numeric: true,
-              render: (one) => [rate(one.rate), h('small', null, `${count(one.affected)} of ${count(one.n)}`)],
-            },
-            {
-              key: 'before',
-              label: 'Before',
-              numeric: true,
-              render: (one) => [
-                rate(one.rateBefore),
-                h('small', null, `${count(one.affectedBefore)} of ${count(one.nBefore)}`),
-              ],
-            },
-            { key: 'since', label: 'Since', render: (one) => day(one.since) },
-          ],
-          rows: answer.worse,
-        })
-      : h(
-          'p',
-          null,
-          answer.compared
-            ? `Nothing got worse beyond chance: ${plural(answer.compared, 'step, platform, failure or profile', 'steps, platforms, failures and profiles')} compared.`
-            : `Too few to judge: a comparison needs ${count(answer.least)} on both sides.`,
-        ),
+    worseList(answer, 'What got worse, most people affected first', (found) =>
+      plural(found, 'step, platform, failure or profile', 'steps, platforms, failures and profiles'),
+    ),
+    answers.slices
+      ? [
+          h('h3', null, 'On which devices, from which senders'),
+          worseList(answers.slices, 'Models, versions, types and senders that got worse', (found) =>
+            plural(found, 'model, version, type or sender', 'models, versions, types and senders'),
+          ),
+        ]
+      : null,
   );
 }

@@ -2,7 +2,7 @@
 //! refuses invalid parameters.
 
 use crate::error::{Error, Result};
-use crate::file::questions::statistics;
+use crate::file::questions::{changes, statistics};
 use crate::file::sql::{self, Ranged};
 
 /// A parameter: its name, which values are valid, and what it is for.
@@ -223,49 +223,6 @@ const STEPS: &str = "steps AS MATERIALIZED (
     FROM ranges CROSS JOIN steps_by_day WHERE day >= first AND day < last AND $of_os AND $in_section
     GROUP BY period, step, action)";
 
-/// What got worse (docs/DOMAIN.md, V6): `daily`, how many of `n` were affected by day, and `judged`, the last seven days that
-/// are over against the days before, as many of the four weeks as the file has. What is certain is decided for all together
-/// by the procedure of Benjamini and Hochberg, Journal of the Royal Statistical Society B 57 (1995) 289-300.
-const CHANGES: &str = "asked (first, last, compare_first, compare_last) AS (
-    SELECT today - 7, today, max(today - 35, min(kept, today - 7)), today - 7 FROM (
-      SELECT CAST(m.value AS INTEGER) AS today,
-        (SELECT CAST(k.value AS INTEGER) FROM meta k WHERE k.key = 'windowFromDay') AS kept
-      FROM meta m WHERE m.key = 'asOfDay')),
-  failed AS MATERIALIZED (
-    -- Codes of a number, else categories: a summary leaves out what else senders may have written.
-    SELECT CASE WHEN code GLOB '0x[0-9a-f]*' THEN code ELSE category END AS name, day, sum(failed) AS failed
-    FROM failures_by_day
-    WHERE $between(compare_first, last) AND subject = 'attempt' AND (code GLOB '0x[0-9a-f]*' OR category IS NOT NULL)
-    GROUP BY 1, day),
-  daily AS MATERIALIZED (
-    SELECT 'step' AS kind, action AS name, day, sum(gave_up) AS k, sum(reached) AS n FROM steps_by_day
-    WHERE $between(compare_first, last) GROUP BY action, day
-    UNION ALL
-    SELECT 'platform', platform, day, abandoned_measured, measured FROM attempts_by_day
-    WHERE $between(compare_first, last) AND platform IS NOT NULL
-    UNION ALL
-    SELECT 'failure', x.name, t.day, coalesce(f.failed, 0), t.initiated
-    FROM (SELECT DISTINCT name FROM failed) x
-    CROSS JOIN (SELECT day, sum(initiated) AS initiated FROM attempts_by_day WHERE $between(compare_first, last) GROUP BY day) t
-    LEFT JOIN failed f ON f.name = x.name AND f.day = t.day
-    UNION ALL
-    SELECT 'espProfile', profile_id, day, sum(failed) + sum(timed_out), sum(n) FROM esp_by_day
-    WHERE $between(compare_first, last) AND profile_id IS NOT NULL GROUP BY profile_id, day),
-  found AS MATERIALIZED (
-    SELECT d.kind AS kind, d.name AS name, sum(CASE WHEN d.day >= a.first THEN d.k ELSE 0 END) AS k,
-      sum(CASE WHEN d.day >= a.first THEN d.n ELSE 0 END) AS n,
-      sum(CASE WHEN d.day < a.first THEN d.k ELSE 0 END) AS k_before,
-      sum(CASE WHEN d.day < a.first THEN d.n ELSE 0 END) AS n_before
-    FROM daily d CROSS JOIN asked a GROUP BY d.kind, d.name),
-  compared AS MATERIALIZED (
-    SELECT f.*, $z AS z FROM found f CROSS JOIN asked a
-    WHERE n >= $least AND n_before >= $least AND a.first - a.compare_first >= 7),
-  tested AS MATERIALIZED (SELECT c.*, CASE WHEN z IS NULL THEN 1.0 ELSE $p(z) END AS p FROM compared c),
-  ranked AS (SELECT t.*, rank() OVER (ORDER BY p) AS place, count(*) OVER () AS tests FROM tested t),
-  judged AS MATERIALIZED (
-    SELECT r.*, p <= coalesce((SELECT max(o.p) FROM ranked o WHERE o.p <= 0.05 * o.place / o.tests), -1) AS is_certain
-    FROM ranked r)";
-
 /// The incomplete attempts of the days, platforms and section asked for. Places and causes are numbers: names are looked
 /// up for what is added up, not for each of thousands of rows.
 const ENDED: &str = "(SELECT day, section_id, action_id, cause_id, catalogue_row, limit_minutes, part, abandoned, failed, abandoned_measured
@@ -366,7 +323,6 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         }
         "totals" => TOTALS,
         "steps" => STEPS,
-        "changes" => CHANGES,
         "in_either" => "($days OR $between(compare_first, compare_last))",
         "os" => {
             "CASE WHEN :os = 'all' COLLATE NOCASE THEN 'all'
@@ -412,7 +368,7 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "esp_by_profile" => return Some(Ranged::Profiles.over(SESSION_DAYS)),
         "esp_by_phase_and_profile" => return Some(Ranged::Phases.over(SESSION_DAYS)),
         "esp_apps" => return Some(Ranged::Apps.over(SESSION_DAYS)),
-        _ => statistics::definition(name)?,
+        _ => changes::definition(name).or_else(|| statistics::definition(name))?,
     };
     Some(text.to_owned())
 }
