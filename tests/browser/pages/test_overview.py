@@ -123,7 +123,7 @@ def test_what_got_worse_is_the_apis_in_0_clicks(server, visit, page):
     expect(card.get_by_role("heading", name="What got worse")).to_be_visible()
     answer = server.get(WORSE)
     if answer["worse"]:
-        table = cells(card.get_by_role("table"))
+        table = cells(card.get_by_role("table", name="What got worse, most people affected first"))
         assert [line[2].split("\n")[0] for line in table] == [percent(one["rate"]) for one in answer["worse"]]
     else:
         expect(card).to_contain_text(re.compile("Nothing got worse beyond chance|Too few to judge"))
@@ -153,7 +153,14 @@ def test_something_worse_is_shown_with_its_day_and_leads_to_its_attempts(server,
     real = server.get(WORSE)
     body = json.dumps(real | {"worse": [worse, profile, code]})
     page.route(f"**{WORSE}", lambda route: route.fulfill(status=200, content_type="application/json", body=body))
+    models = json.dumps(real | {"worse": [worse | {"kind": "model", "name": "iPhone 15"}]})
+    page.route(
+        f"**{WORSE}/slices", lambda route: route.fulfill(status=200, content_type="application/json", body=models)
+    )
     visit("#/overview", HEADING)
+    on_models = page.get_by_role("table", name="Models, versions, types and senders that got worse")
+    assert [one["What"].split("\n") for one in lines(on_models)] == [["iPhone 15", "Model"]]
+    expect(on_models.get_by_role("link")).to_have_attribute("href", re.compile("model=iPhone(%20|\\+)15.*outcome=abandoned"))
     shown = lines(page.locator("[data-key=worse]").get_by_role("table", name="What got worse, most people affected first"))
     assert [one["What"].split("\n")[0] for one in shown] == ["iOS management profile", "Kiosks", "0x80070643"]
     assert [one["More than before"] for one in shown] == ["30", "12.5", "3.2"]
