@@ -3,6 +3,7 @@
 mod format;
 mod graph;
 mod machine;
+mod notices;
 mod place;
 mod report;
 mod source;
@@ -11,6 +12,7 @@ mod tenant;
 pub use format::FormatCommand;
 pub use graph::GraphCommand;
 pub use machine::{CostOptions, MachineCommand, SendOptions};
+pub use notices::{ChannelKind, NoticesCommand, Watched};
 pub use place::{Common, OnFolder, Place, SharedOptions, StackOptions};
 pub use report::ReportCommand;
 pub use source::SourceCommand;
@@ -99,6 +101,9 @@ pub enum Command {
     /// Microsoft Graph's lists, read for a tenant with its own app registration
     #[command(subcommand)]
     Graph(GraphCommand),
+    /// Messages to people: rules, channels, and what was sent
+    #[command(subcommand)]
+    Notices(NoticesCommand),
     /// Publish a tenant's report file as of now, and copy it to this machine
     Export {
         /// The tenant
