@@ -209,6 +209,8 @@ permissions() {
   for name in $(functions); do
     [ "$name" = GraphPull ] || expect "$name can't have Graph's secrets" explicitDeny \
       "$(decides "$name" dynamodb:GetItem "$arn" 'g#contoso')"
+    [ "$name" = Notify ] || expect "$name can't have the secrets of channels" explicitDeny \
+      "$(decides "$name" dynamodb:GetItem "$arn" 'n#contoso')"
   done
   expect "admin-api changes settings" allowed "$(decides AdminApi dynamodb:PutItem "$arn" 't#contoso')"
   expect "admin-api writes no pages of the feed" implicitDeny "$(decides AdminApi dynamodb:PutItem "$arn" 'c#contoso#1')"

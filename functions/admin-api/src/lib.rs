@@ -13,6 +13,7 @@ mod encoding;
 mod erasures;
 mod esp;
 mod files;
+mod mute;
 mod oidc;
 mod operation;
 mod pull;
@@ -120,6 +121,9 @@ impl Api {
             (["assets", version, folder, name], _) if get => {
                 self.page_part(request, version, &format!("assets/{folder}/{name}"))
             }
+            // A page for who has the link of a message, and no credential.
+            (["notices", "mute", token], _) if get => self.show_mute(token, now).await,
+            (["notices", "mute", token], _) if request.method() == Method::POST => self.mute(token, now).await,
             (["api", ..], found) if request.method() == Method::OPTIONS => self.preflight(&found),
             (_, Found::Operation(served @ Served { by: By::Openly(open), .. }, _)) => {
                 served.check_query(&parameters(request.uri().query())?)?;
@@ -229,7 +233,7 @@ fn name_of(request: &HttpRequest) -> Named {
     let path = request.uri().path().trim_end_matches('/');
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match (&segments[..], Found::of(request.method(), &segments)) {
-        ([] | ["assets", ..], _) => Named::PAGE,
+        ([] | ["assets", ..] | ["notices", "mute", _], _) => Named::PAGE,
         (["api", ..], _) if request.method() == Method::OPTIONS => Named::PREFLIGHT,
         (_, Found::Operation(served, _)) => Named(served.id),
         _ => Named::NONE,

@@ -404,7 +404,7 @@ mod tests {
         assert_eq!(route("HEAD", "/api/reports/files/{id}").as_deref(), Some("admin-api"));
         let schedules: Vec<_> =
             template.schedules.iter().map(|one| (one.function.as_str(), one.every.as_secs())).collect();
-        assert_eq!(schedules, [("report-tick", 900), ("graph-pull", 300), ("abandonment-sweep", 60)]);
+        assert_eq!(schedules, [("report-tick", 900), ("graph-pull", 300), ("notify", 300), ("abandonment-sweep", 60)]);
         assert_eq!(template.rules[0].pattern["source"], json!(["vestibule"]));
         assert_eq!((template.stream.function.as_str(), template.stream.batch_size), ("event-publisher", 100));
         assert_eq!(template.table.indexes.len(), 2);

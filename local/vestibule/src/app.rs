@@ -10,6 +10,7 @@ use abandonment_sweep::Sweep;
 use admin_api::Api;
 use event_publisher::Publisher;
 use graph_pull::{GraphPull, Puller, addresses_from_env};
+use notify::{Notify, Reach};
 use report_export::Exporter;
 use report_tick::Tick;
 use serde_json::{Value, json};
@@ -40,6 +41,8 @@ pub struct App {
     pub exporter: Exporter,
     /// The function that reads Graph's lists.
     pub pull: GraphPull<Https>,
+    /// The function that sends messages.
+    pub notify: Notify,
     /// The folder in which this process works on copies of files.
     pub scratch: PathBuf,
     /// The links under which this process serves files.
@@ -287,6 +290,7 @@ impl App {
         Ok(Self {
             hooks,
             pull: GraphPull::new(puller, bus.clone()),
+            notify: Notify::new(archive.clone(), Reach::Local, clock.clone()),
             tick: Tick::new(store.clone(), bus.clone(), clock.clone()),
             // On a folder this program ends erasures (`erasing`), and on a stack its own sweep does. On a table that is
             // shared nobody knows how far the stream was read, as on a stack.
@@ -322,7 +326,8 @@ impl App {
         let (sweep, publisher, tick) = (self.sweep.clone(), self.publisher.clone(), self.tick.clone());
         let (exporter, api, hooks) = (self.exporter.clone(), self.api.clone(), self.hooks.clone());
         let (pull, archive, clock) = (self.pull.clone(), self.exporter.archive().clone(), self.clock.clone());
-        let [swept, pulled, ticked] = [self.shared.clone(), self.shared.clone(), self.shared.clone()];
+        let [swept, pulled, ticked, notified] = std::array::from_fn(|_| self.shared.clone());
+        let notify = self.notify.clone();
         Functions::default()
             .with_http("enrollment-events", move |request| {
                 let hook = events.clone();
@@ -362,6 +367,15 @@ impl App {
                         return Ok(json!({}));
                     }
                     pull.handle(event).await
+                }
+            })
+            .with_events("notify", move |event| {
+                let (notify, shared) = (notify.clone(), notified.clone());
+                async move {
+                    if runs_elsewhere(shared.as_ref(), "notify", &event).await? {
+                        return Ok(json!({}));
+                    }
+                    notify.handle(event).await
                 }
             })
             .with_events("report-tick", move |event| {

@@ -4,6 +4,7 @@ mod annotation;
 mod format;
 mod graph;
 mod machine;
+mod notices;
 mod place;
 mod report;
 mod source;
@@ -13,6 +14,7 @@ pub use annotation::AnnotationCommand;
 pub use format::FormatCommand;
 pub use graph::GraphCommand;
 pub use machine::{CostOptions, MachineCommand, SendOptions};
+pub use notices::{ChannelKind, NoticesCommand, Watched};
 pub use place::{Common, OnFolder, Place, SharedOptions, StackOptions};
 pub use report::ReportCommand;
 pub use source::SourceCommand;
@@ -104,6 +106,9 @@ pub enum Command {
     /// Annotations: what a tenant did, by date, beside its numbers
     #[command(subcommand)]
     Annotation(AnnotationCommand),
+    /// Messages to people: rules, channels, and what was sent
+    #[command(subcommand)]
+    Notices(NoticesCommand),
     /// Publish a tenant's report file as of now, and copy it to this machine
     Export {
         /// The tenant

@@ -44,6 +44,8 @@ pub enum Cause {
     WebEnrollment,
     /// Lists that are pulled: their state, and digests of their records.
     Pull,
+    /// Messages to people: rules, channels, what came and what was sent.
+    Notices,
     /// Tenants and their files.
     Tenant,
     /// Sessions of browsers.

@@ -122,6 +122,11 @@ macro_rules! with_cases {
                 uses_are_noted_once_a_minute,
                 tenants_do_not_share_sessions,
                 a_session_begins_though_nobody_heard;
+            notices:
+                what_a_tenant_chose_is_read,
+                news_are_kept_once_until_taken,
+                one_run_works_on_a_tenants_messages,
+                what_was_sent_is_kept_and_goes_with_the_tenant;
             erasure:
                 a_person_is_gone_and_does_not_come_back,
                 of_a_shared_device_the_others_keep_their_part,

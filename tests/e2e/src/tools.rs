@@ -7,7 +7,7 @@ use vestibule_test_tools::{programs, venv};
 pub use vestibule_test_tools::{cargo, workspace};
 
 /// The functions, by package and binary.
-pub const FUNCTIONS: [&str; 8] = [
+pub const FUNCTIONS: [&str; 9] = [
     "enrollment-events",
     "esp-status",
     "abandonment-sweep",
@@ -15,6 +15,7 @@ pub const FUNCTIONS: [&str; 8] = [
     "report-tick",
     "report-export",
     "graph-pull",
+    "notify",
     "admin-api",
 ];
 

@@ -107,12 +107,16 @@ pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The first line of standard input. It is not shown while it is typed.
 fn read_secret() -> Result<String, BoxError> {
+    read_line("Client secret, then Enter (it is not shown):", "there is no client secret on standard input")
+}
+
+/// The first line of standard input. It is not shown while it is typed.
+pub(super) fn read_line(prompt: &str, missing: &'static str) -> Result<String, BoxError> {
     let terminal = [Term::stderr(), Term::stdout()].into_iter().find(Term::is_term);
     let line = match terminal.filter(|_| std::io::stdin().is_terminal()) {
         Some(terminal) => {
-            note("Client secret, then Enter (it is not shown):");
+            note(prompt);
             terminal.read_secure_line()?
         }
         None => {
@@ -123,7 +127,7 @@ fn read_secret() -> Result<String, BoxError> {
     };
     let secret = line.trim();
     if secret.is_empty() {
-        return Err("there is no client secret on standard input".into());
+        return Err(missing.into());
     }
     Ok(secret.to_owned())
 }

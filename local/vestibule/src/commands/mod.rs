@@ -12,6 +12,7 @@ mod format;
 mod graph;
 mod import;
 mod manual;
+mod notices;
 mod person;
 mod report;
 mod republish;
@@ -39,6 +40,7 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
         Command::Secret(command) => tenant::secret(command).await,
         Command::Graph(command) => graph::run(command).await,
         Command::Annotation(command) => annotation::annotation(command).await,
+        Command::Notices(command) => notices::run(command).await,
         Command::Export { name, common } => export::run(&name, &common).await,
         Command::Verify { common } => verify::run(&common).await,
         Command::Rebuild { name, common } => verify::rebuild(&name, &common).await,

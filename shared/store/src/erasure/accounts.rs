@@ -49,7 +49,7 @@ const fn kind(pk: &'static str, sk: &'static str, what: &'static str, holds: Hol
 }
 
 /// All kinds of items.
-pub const HELD_KINDS: [HeldKind; 31] = [
+pub const HELD_KINDS: [HeldKind; 38] = [
     kind(
         "e#*",
         "h",
@@ -98,6 +98,19 @@ pub const HELD_KINDS: [HeldKind; 31] = [
     kind("b#*", "b", "a barrier of the change feed", Holds::Nobody, "ends after a day"),
     kind("g#*", "app", "the secret of an app registration", Holds::Administrators, "stays"),
     kind("pulls", "*", "an app registration, and its lease", Holds::Administrators, "stays"),
+    kind("notices", "*", "rules and channels of messages to people", Holds::Administrators, "stays"),
+    kind("n#*", "channel#*", "what is secret of a channel", Holds::Administrators, "stays"),
+    kind("t#*", "notice-mute", "the key of the links that mute a rule", Holds::Nobody, "stays"),
+    kind(
+        "t#*",
+        "notices",
+        "how the rules of messages stand, and what waits to be sent",
+        Holds::Hashes,
+        "corrected by what is published of it",
+    ),
+    kind("t#*", "notice-in#*", "news from the bus for messages", Holds::Hashes, "ends after two days"),
+    kind("t#*", "notice-sent#*", "a message that was sent, without names", Holds::Nobody, "ends after 90 days"),
+    kind("t#*", "notice-dead#*", "a message that was given up, without names", Holds::Nobody, "ends after 35 days"),
     kind("jobs", "*", "a change of settings under way", Holds::Hashes, "ends with the job"),
     kind("erasing", "*", "an erasure under way", Holds::Hashes, "ends with the job"),
     kind("tenants", "*", "a tenant's name", Holds::Nobody, "stays"),

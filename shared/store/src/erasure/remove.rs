@@ -33,7 +33,7 @@ fn is_of(tenant: &TenantId, pk: &str, sk: &str, item: &Item) -> bool {
     let name = tenant.as_str();
     let second = |key: &str| key.split('#').nth(1) == Some(name);
     match pk.split('#').next().unwrap_or_default() {
-        "pulls" | "jobs" | "tenants" => sk == name,
+        "pulls" | "jobs" | "tenants" | "notices" => sk == name,
         "erasing" => sk.split('#').next() == Some(name),
         "b" => text(item, "ft") == Some(name),
         "dead" => text(item, "of").is_some_and(second),

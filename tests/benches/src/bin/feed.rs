@@ -64,7 +64,7 @@ async fn main() -> Result<(), BoxError> {
         let publisher = publisher.clone();
         async move { publisher.handle(event).await }
     });
-    for name in ["abandonment-sweep", "report-export"] {
+    for name in ["abandonment-sweep", "notify", "report-export"] {
         functions = functions.with_events(name, async |_| Ok(Value::Null));
     }
     let listener = TcpListener::bind("127.0.0.1:0").await?;

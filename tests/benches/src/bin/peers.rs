@@ -113,7 +113,7 @@ async fn serve(folder: &Path) -> Result<(), BoxError> {
             let publisher = publisher.clone();
             async move { publisher.handle(event).await }
         });
-    for name in ["graph-pull", "report-export", "report-tick"] {
+    for name in ["graph-pull", "notify", "report-export", "report-tick"] {
         functions = functions.with_events(name, async |_| Ok(Value::Null));
     }
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -16,6 +16,7 @@ pub mod instants;
 pub mod limits;
 pub mod links;
 pub mod lost;
+pub mod notices;
 pub mod profiles;
 pub mod refold;
 pub mod remembering;

@@ -22,11 +22,12 @@ const CROWDED: [&str; 4] =
     ["EnrollmentEventsThrottles", "EspStatusThrottles", "AdminApiThrottles", "AccountConcurrency"];
 const SCARCE_TABLE: [&str; 4] =
     ["TableWritesThrottled", "DueIndexThrottled", "ChangesIndexThrottled", "TableReadsThrottled"];
-const NO_TABLE: [&str; 6] = [
+const NO_TABLE: [&str; 7] = [
     "SweepMissed",
     "AbandonmentSweepFails",
     "ReportTickFails",
     "GraphPullFails",
+    "NotifyFails",
     "ReportExportHasDeadLetters",
     "RulesHaveDeadLetters",
 ];
@@ -104,7 +105,7 @@ async fn a_stack_that_works_wakes_nobody() {
     }
     let esp = event_at("esp.started", "C02ESP", 2, &json!({"platform": "windows", "sessionId": "s"}));
     assert_eq!(account.pass("esp-status", stack.post("esp-status", "esp-status", &tenancy, &esp)).await, 202);
-    for function in ["abandonment-sweep", "report-tick", "graph-pull"] {
+    for function in ["abandonment-sweep", "report-tick", "graph-pull", "notify"] {
         account.call(function, function, &scheduled()).await;
     }
     for batch in settle(&stack).await {
@@ -253,7 +254,12 @@ async fn a_table_that_cannot_be_reached() {
     stack.tenant("contoso", TenantSettings::default()).await;
     let nowhere = dead_endpoint();
     let changed = [("AWS_ENDPOINT_URL_DYNAMODB", nowhere.as_str())];
-    let failing = [("another", "abandonment-sweep"), ("one-more", "report-tick"), ("a-third", "graph-pull")];
+    let failing = [
+        ("another", "abandonment-sweep"),
+        ("one-more", "report-tick"),
+        ("a-third", "graph-pull"),
+        ("a-fourth", "notify"),
+    ];
     for (name, function) in failing {
         stack.add(name, function, &changed);
     }

@@ -69,7 +69,7 @@ fn only_the_functions_that_read_files_carry_sqlite() {
         let output = cargo().args(["tree", "--prefix", "none", "-e", "normal", "-p", function]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let carries = String::from_utf8_lossy(&output.stdout).contains("libsqlite3-sys");
-        assert_eq!(carries, ["report-export", "admin-api"].contains(&function), "{function}");
+        assert_eq!(carries, ["report-export", "admin-api", "notify"].contains(&function), "{function}");
     }
 }
 

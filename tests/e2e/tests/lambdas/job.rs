@@ -8,6 +8,8 @@ use vestibule_domain::identity::IdentifierKind;
 use vestibule_domain::{Identifier, Millis, TenantSettings, Timestamp};
 use vestibule_e2e::{Answer, Tenancy, event_at, now, reading, send};
 use vestibule_graph_tests::{Fake, device, pending};
+use vestibule_notices::mute::Mute;
+use vestibule_notices::{Channel, Keys, Policy as Messages, Rule, To, Watch};
 use vestibule_permissions::{Grant, Judged, Policy};
 use vestibule_platform::credentials::{new_browser_session, token_hash};
 use vestibule_store::{BrowserSession, Credential, OlderFiles, PullApp, Secret, SourceSecret, Store, Subject};
@@ -363,7 +365,51 @@ pub(crate) async fn run(place: &mut impl Place, tenancy: &Tenancy) {
     sweeps(place, tenancy).await;
     files(place, tenancy).await;
     erasures(place, tenancy).await;
+    messages(place, tenancy).await;
     let _graph = pulls(place, tenancy).await;
+}
+
+/// Rules of all kinds that look at something, news of the bus, and a channel that a function may not reach.
+async fn messages(place: &impl Place, tenancy: &Tenancy) {
+    let (store, id) = (place.store(), &tenancy.tenant.id);
+    let (to, added_at) = (To::Slack { host: "127.0.0.1".to_owned() }, now());
+    let channel = Channel { name: "chat".to_owned(), to, added_at };
+    let keys = Keys { url: Some("https://127.0.0.1/services/x".to_owned()), ..Keys::default() };
+    store.set_channel_keys(id, &channel.name, &keys).await.unwrap();
+    let watched = [
+        ("files", Watch::FileMade),
+        ("steps", Watch::StepRate { step: None }),
+        ("senders", Watch::Silent { source: None }),
+        ("stuck", Watch::Stuck { minutes: 1_440 }),
+    ];
+    let choose = |notices: &mut vestibule_store::Notices| {
+        let rule = |(name, watch): &(&str, Watch)| Rule {
+            name: (*name).to_owned(),
+            watch: watch.clone(),
+            channels: BTreeSet::from(["chat".to_owned()]),
+            muted_until: None,
+        };
+        notices.channels = vec![channel.clone()];
+        notices.rules = watched.iter().map(rule).collect();
+        notices.policy =
+            Messages { digest_minutes: 0, address: Some("https://v.example".to_owned()), ..Messages::default() };
+    };
+    store.change_notices(id, choose).await.unwrap();
+    let detail = json!({"tenant": id, "asOf": now().to_string()});
+    place.invoke("notify", &json!({"detail-type": "ReportPublished", "detail": detail})).await;
+    place.invoke("notify", &scheduled()).await;
+    let is_given_up = async || {
+        let given_up = store.dead_notices(id, 10).await.unwrap();
+        given_up.iter().any(|one| one.text.contains("A report file was published")).then_some(())
+    };
+    place.settles("a message is given up", is_given_up).await;
+    // The rule is muted by a link, as a person would.
+    let key = store.mute_key(id).await.unwrap().unwrap();
+    let until = (now() + Millis::from_minutes(DAY)).seconds();
+    let mute = Mute { tenant: id.clone(), rule: "files".to_owned(), until };
+    let token = mute.token(key.expose().as_bytes()).unwrap();
+    done(send(place.request("admin-api", Method::POST, &format!("/notices/mute/{token}"))).await, 200);
+    assert!(store.notices(id).await.unwrap().rules[0].muted_until.is_some());
 }
 
 /// Fails for what a policy allows and the job did not use, and for a call that a policy does not allow.

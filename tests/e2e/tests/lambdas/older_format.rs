@@ -186,6 +186,7 @@ async fn run_all(stack: &Stack, tenancy: &Tenancy) {
     stack.settle().await;
     stack.invoke("report-tick", &scheduled()).await;
     stack.invoke("graph-pull", &scheduled()).await;
+    stack.invoke("notify", &scheduled()).await;
     let asked = stack.change("admin-api", Method::POST, tenancy, "/api/reports/files", &json!({})).await;
     assert_eq!(asked.status, 202, "{}", asked.text());
     stack.settle().await;
@@ -194,7 +195,7 @@ async fn run_all(stack: &Stack, tenancy: &Tenancy) {
     assert_eq!(status.status, 200, "{}", status.text());
     assert!(status.json()["devices"].as_u64().unwrap() as usize > DEVICES / 2, "{}", status.text());
     assert!(stack.store.dead_letters(10).await.unwrap().is_empty());
-    for function in ["abandonment-sweep", "event-publisher", "report-export", "report-tick", "graph-pull"] {
+    for function in ["abandonment-sweep", "event-publisher", "report-export", "report-tick", "graph-pull", "notify"] {
         let errors = stack.complaints(function).into_iter().filter(|line| line["level"] == "ERROR");
         assert_eq!(errors.collect::<Vec<_>>(), [] as [Value; 0], "{function}");
     }

@@ -37,6 +37,7 @@ mod lost_files;
 mod manual;
 mod metrics;
 mod model;
+mod notices;
 mod numbers;
 mod oidc;
 mod openapi;

@@ -15,9 +15,10 @@ use vestibule_webhook::sources::SENDERS;
 /// Routes of the page, which the description leaves out.
 pub const PAGE: [&str; 4] =
     ["GET /", "HEAD /", "GET /assets/{version}/{folder}/{name}", "HEAD /assets/{version}/{folder}/{name}"];
-/// Preflights, which browsers send, and handshakes, which delivery services send. They are not described either, and
-/// have their own tests, since their answers depend on the origin.
-pub const BEFOREHAND: [&str; 2] = ["OPTIONS /api/{proxy+}", "OPTIONS /hooks/{proxy+}"];
+/// Preflights, which browsers send, and handshakes, which delivery services send; and the links of messages, for people.
+/// They are not described either, and have their own tests, since their answers depend on the origin, or on the link.
+pub const BEFOREHAND: [&str; 4] =
+    ["OPTIONS /api/{proxy+}", "OPTIONS /hooks/{proxy+}", "GET /notices/mute/{token}", "POST /notices/mute/{token}"];
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -88,6 +88,14 @@ async fn each_command_needs_what_the_guide_says_and_nothing_is_granted_in_vain()
         &of_graph,
         &["graph", "list", "contoso"],
         &["graph", "remove", "contoso"],
+        &["notices", "add-channel", "contoso", "chat", "--kind", "slack"],
+        &["notices", "add-rule", "contoso", "files", "--watch", "file", "--to", "chat"],
+        &["notices", "set", "contoso", "--limit", "9"],
+        &["notices", "list", "contoso"],
+        &["notices", "history", "contoso"],
+        &["notices", "mute", "contoso", "files"],
+        &["notices", "remove-rule", "contoso", "files"],
+        &["notices", "remove-channel", "contoso", "chat"],
         &["import", "contoso", file.to_str().unwrap()],
         &["sweep"],
         &["export", "contoso"],
@@ -102,12 +110,17 @@ async fn each_command_needs_what_the_guide_says_and_nothing_is_granted_in_vain()
         let stack = Stack::of_served(&folder.data());
         match arguments {
             ["graph", "add", ..] => drop(stack.json_with(arguments, "secret\n")),
+            ["notices", "add-channel", ..] => drop(stack.json_with(arguments, "https://example.com/x\n")),
             // It may well find something.
             ["doctor"] => drop(stack.run(arguments)),
             _ => drop(stack.json(arguments)),
         }
-        let words =
-            if ["tenant", "token", "annotation", "secret", "source", "graph"].contains(&arguments[0]) { 2 } else { 1 };
+        let words = if ["tenant", "token", "annotation", "secret", "source", "graph", "notices"].contains(&arguments[0])
+        {
+            2
+        } else {
+            1
+        };
         let grants = stack.permissions().used;
         let statements: BTreeSet<String> = grants.iter().map(|(statement, _)| statement.clone()).collect();
         needs.insert(arguments[..words].join(" "), statements);

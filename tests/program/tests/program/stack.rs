@@ -62,6 +62,7 @@ async fn commands_that_read_answer_as_on_the_folder() {
         &["source", "list", "contoso"],
         &["source", "test", "contoso", "nanomdm"],
         &["graph", "list", "contoso"],
+        &["notices", "list", "contoso"],
         &["format", "show"],
         &["diagnose", "contoso", "--user", "ada@contoso.example"],
         &["export-person", "contoso", "--user", "ada@contoso.example"],

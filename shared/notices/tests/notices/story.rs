@@ -1,0 +1,122 @@
+//! Single rules of docs/MESSAGES.md, each as a short story.
+
+use chrono_tz::Tz;
+use std::collections::BTreeSet;
+use vestibule_domain::{Millis, Timestamp};
+use vestibule_notices::{Bad, Change, Counts, Event, Facts, Policy, Rule, Seen, Stands, State, Verdict, Watch};
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn rule(watch: Watch) -> Rule {
+    Rule { name: "one".to_owned(), watch, channels: BTreeSet::from(["mail".to_owned()]), muted_until: None }
+}
+
+fn stuck() -> Seen {
+    let facts = Facts::Stuck { step: None, platform: "iOS".to_owned(), since: at("2026-01-05T08:00:00Z"), minutes: 10 };
+    Seen { subject: "ab".to_owned(), verdict: Verdict::Holds, facts }
+}
+
+fn at_once() -> Policy {
+    Policy { digest_minutes: 0, limit_an_hour: 1_000, ..Policy::default() }
+}
+
+/// What is told by now.
+fn told(state: &mut State, rule: &Rule, now: Timestamp) -> Vec<Change> {
+    state.make(std::slice::from_ref(rule), &at_once(), Tz::UTC, now);
+    let due = state.to_send(&at_once(), Tz::UTC, now);
+    due.iter().for_each(|message| state.delivered(message.number));
+    due.iter().flat_map(|message| message.lines.iter().map(|line| line.change)).collect()
+}
+
+#[test]
+fn what_goes_on_is_said_once_a_day_until_it_is_over() {
+    let (rule, mut state, begin) = (rule(Watch::Stuck { minutes: 10 }), State::default(), at("2026-01-05T08:10:00Z"));
+    let mut all = Vec::new();
+    for hour in 0..60 {
+        let now = begin + Millis::from_minutes(60 * hour);
+        let seen = if hour < 50 { vec![stuck()] } else { Vec::new() };
+        state.observe(&rule, seen, Verdict::Fine, now);
+        all.extend(told(&mut state, &rule, now).into_iter().map(|change| (hour, change)));
+    }
+    assert_eq!(all, [(0, Change::Begun), (24, Change::Still), (48, Change::Still), (50, Change::Over)]);
+}
+
+#[test]
+fn a_muted_rule_says_nothing_and_then_what_is_still_so() {
+    let (mut rule, mut state) = (rule(Watch::Stuck { minutes: 10 }), State::default());
+    let begin = at("2026-01-05T08:10:00Z");
+    rule.muted_until = Some(begin + Millis::from_minutes(120));
+    state.observe(&rule, vec![stuck()], Verdict::Fine, begin);
+    assert_eq!(told(&mut state, &rule, begin), []);
+    let later = begin + Millis::from_minutes(120);
+    state.observe(&rule, vec![stuck()], Verdict::Fine, later);
+    assert_eq!(told(&mut state, &rule, later), [Change::Begun]);
+    // What nobody was told of is not over for anybody.
+    rule.muted_until = Some(later + Millis::from_minutes(10));
+    let other = Seen { subject: "cd".to_owned(), ..stuck() };
+    state.observe(&rule, vec![stuck(), other], Verdict::Fine, later);
+    rule.muted_until = None;
+    state.observe(&rule, vec![stuck()], Verdict::Fine, later);
+    assert_eq!(told(&mut state, &rule, later), []);
+}
+
+#[test]
+fn weeks_are_spoken_of_on_monday_morning_once() {
+    let (rule, mut state, zone) = (rule(Watch::Weekly), State::default(), chrono_tz::Europe::Berlin);
+    // The 5th is a Monday.
+    state.begin_weeks(&rule, at("2026-01-05T12:00:00Z"));
+    for (time, due) in [
+        ("2026-01-05T13:00:00Z", None),
+        ("2026-01-12T06:59:59Z", None),
+        ("2026-01-12T07:00:00Z", Some("2026-01-12")),
+        ("2026-01-14T07:00:00Z", Some("2026-01-12")),
+    ] {
+        assert_eq!(state.week_due(&rule, zone, at(time)).map(|day| day.to_string()).as_deref(), due, "{time}");
+    }
+    let facts = Facts::Week { from: "2026-01-05".to_owned(), now: Counts::default(), before: Counts::default() };
+    state.week(&rule, facts, at("2026-01-14T07:00:00Z"));
+    assert_eq!(state.week_due(&rule, zone, at("2026-01-18T22:00:00Z")), None);
+    assert!(state.week_due(&rule, zone, at("2026-01-19T07:00:00Z")).is_some());
+}
+
+#[test]
+fn a_file_is_spoken_of_once_and_profiles_choose_sessions() {
+    let (rule, mut state, now) = (rule(Watch::FileMade), State::default(), at("2026-01-05T08:00:00Z"));
+    let all = std::slice::from_ref(&rule);
+    state.published(all, "2026-01-05T01:00:00.000Z", now);
+    state.published(all, "2026-01-05T01:00:00.000Z", now);
+    assert_eq!(told(&mut state, &rule, now), [Change::Happened]);
+    let (of, profiles) = (BTreeSet::from([Bad::SessionFailed]), BTreeSet::from(["kiosk".to_owned()]));
+    let chosen = Rule { watch: Watch::Outcomes { of, profiles }, ..rule };
+    let event = |subject: &str, profile: Option<&str>| Event {
+        subject: subject.to_owned(),
+        revision: "1".to_owned(),
+        stands: Stands { bad: Some(Bad::SessionFailed), outcome: "failed".to_owned(), step: None, code: None },
+        profile: profile.map(str::to_owned),
+        at: now,
+    };
+    let mut state = State::default();
+    for (subject, profile) in [("a", Some("kiosk")), ("b", Some("other")), ("c", None)] {
+        state.take(std::slice::from_ref(&chosen), &event(subject, profile), now);
+    }
+    assert_eq!(told(&mut state, &chosen, now), [Change::Happened]);
+}
+
+#[test]
+fn rules_are_checked() {
+    let good = rule(Watch::Stuck { minutes: 20 });
+    assert_eq!(good.validate(), Ok(()));
+    let of = BTreeSet::from([Bad::Failed]);
+    let wrong = [
+        Rule { name: "No".to_owned(), ..good.clone() },
+        Rule { channels: BTreeSet::new(), ..good.clone() },
+        Rule { watch: Watch::Stuck { minutes: 0 }, ..good.clone() },
+        Rule { watch: Watch::Outcomes { of: BTreeSet::new(), profiles: BTreeSet::new() }, ..good.clone() },
+        Rule { watch: Watch::Outcomes { of, profiles: BTreeSet::from(["kiosk".to_owned()]) }, ..good },
+    ];
+    for rule in wrong {
+        assert!(rule.validate().is_err(), "{rule:?}");
+    }
+}

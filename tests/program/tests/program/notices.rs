@@ -1,0 +1,93 @@
+//! `notices`: rules and channels as an operator makes them, a test that arrives, and the link that mutes, at a `serve`.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::Stdio;
+use vestibule_program_tests::{Client, Folder};
+
+/// Runs a command with this on its standard input.
+fn with_input(folder: &Folder, arguments: &[&str], input: &str) -> Value {
+    let mut command = folder.command(arguments);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {shown}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Answers one request with 200, and returns what it was.
+fn takes_one(listener: TcpListener) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut request, mut part) = (Vec::new(), [0_u8; 4_096]);
+        loop {
+            let read = stream.read(&mut part).unwrap();
+            request.extend_from_slice(&part[..read]);
+            let text = String::from_utf8_lossy(&request);
+            let length =
+                text.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
+            let body = text.split_once("\r\n\r\n").map(|(_, body)| body.len());
+            if read == 0 || length.zip(body).is_some_and(|(length, body)| body >= length) {
+                break;
+            }
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        String::from_utf8(request).unwrap()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_and_channels_are_made_tried_listed_and_removed() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    let serve = folder.serve();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let secret = format!("http://{}/services/very-secret", listener.local_addr().unwrap());
+    let kind = |kind: &'static str| ["--kind", kind];
+    let [option, hook] = kind("webhook");
+    let added =
+        with_input(&folder, &["notices", "add-channel", "contoso", "itsm", option, hook], &format!("{secret}\n"));
+    assert!(added["signingKey"].as_str().unwrap().starts_with("whsec_"), "{added}");
+    assert!(!added.to_string().contains("very-secret"), "{added}");
+    let mail = ["--server", "127.0.0.1", "--from", "a@contoso.example", "--to", "b@contoso.example", "--without-tls"];
+    let [_, email] = kind("email");
+    folder.json(&[&["notices", "add-channel", "contoso", "mail", option, email][..], &mail].concat());
+    assert!(folder.fails(&["notices", "add-rule", "contoso", "x", "--watch", "file", "--to", "none"]).contains("none"));
+    let ends = ["--end", "sessionFailed", "--esp-profile", "kiosk", "--to", "itsm"];
+    folder.json(&[&["notices", "add-rule", "contoso", "kiosks", "--watch", "ends"][..], &ends].concat());
+    folder.json(&["notices", "add-rule", "contoso", "files", "--watch", "file", "--to", "mail"]);
+    let policy = folder.json(&["notices", "set", "contoso", "--quiet", "22:00-07:00", "--names", "yes"]);
+    assert_eq!(policy["policy"]["quiet"], json!({"from": 1_320, "to": 420}));
+    assert!(folder.fails(&["notices", "set", "contoso", "--quiet", "late"]).contains("22:00-07:00"));
+
+    let request = takes_one(listener);
+    assert_eq!(folder.json(&["notices", "test", "contoso", "itsm"])["sent"], true);
+    let request = request.join().unwrap();
+    assert!(request.contains("webhook-signature: v1,") && request.contains("\"test\":true"), "{request}");
+    let history = folder.json(&["notices", "history", "contoso"]);
+    assert_eq!((&history["sent"][0]["channel"], &history["givenUp"]), (&json!("itsm"), &json!([])));
+
+    assert!(folder.json(&["notices", "mute", "contoso", "files", "--days", "2"])["mutedUntil"].is_string());
+    assert!(folder.json(&["notices", "mute", "contoso", "files", "--days", "0"])["mutedUntil"].is_null());
+    let listed = folder.json(&["notices", "list", "contoso"]);
+    assert_eq!(
+        listed["rules"][0]["watch"],
+        json!({"kind": "outcomes", "of": ["sessionFailed"], "profiles": ["kiosk"]})
+    );
+    assert_eq!(listed["channels"][0]["to"], json!({"kind": "webhook", "host": "127.0.0.1"}));
+    assert!(listed["policy"]["address"].as_str().unwrap().starts_with("http"), "{listed}");
+    let words = folder.words(&["notices", "list", "contoso"]).stdout;
+    assert!(words.contains("rule files: fileMade to mail") && !words.contains("very-secret"), "{words}");
+    // Nobody has a link yet, and none can be guessed.
+    let stranger = Client::new(&serve.url, "");
+    for method in [Method::GET, Method::POST] {
+        let answer = stranger.request(method, "/notices/mute/contoso.files.4102444800.AAAA").send().await.unwrap();
+        assert_eq!(answer.status(), 404);
+    }
+    assert_eq!(folder.json(&["notices", "remove-rule", "contoso", "files"])["removed"], true);
+    assert_eq!(folder.json(&["notices", "remove-channel", "contoso", "mail"])["removed"], true);
+    assert_eq!(folder.json(&["notices", "remove-channel", "contoso", "mail"])["removed"], false);
+}
