@@ -82,7 +82,7 @@ def test_a_model_is_two_clicks_from_its_attempts(server, visit, page):
         shown = lines(table)
         assert len(shown) == len(answer["values"]) + (1 if answer["rest"]["values"] else 0)
         for line, one in zip(shown, answer["values"], strict=False):
-            assert line[label] == (one["value"] or "Not reported")
+            assert line[label] == ("Not reported" if one["value"] is None else one["value"])
             assert number(line["Initiated"]) == one["initiated"]
             assert one["abandoned"] is None or number(line["Abandoned"]) == one["abandoned"]
             if one["measured"]:

@@ -57,7 +57,7 @@ def test_everybody_can_use_it(server, new_page):
     wait_for_view(page)
     page.keyboard.press("Control+k")
     field(page).fill("co")
-    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_role("option").first).to_be_visible()
     page.keyboard.press("ArrowDown")
     found = violations(page)
     page.emulate_media(color_scheme="dark")
@@ -69,6 +69,6 @@ def test_an_opened_file_is_searched_too(server, page):
     person = server.failed["userPrincipalName"]
     page.keyboard.press("Control+k")
     field(page).fill(person)
-    page.get_by_role("option").filter(has_text=person).first.click()
-    wait_for_view(page, "Attempts")
+    page.get_by_role("dialog").get_by_role("option").filter(has_text=person).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Attempts")
     assert address(page)[1]["user"] == person

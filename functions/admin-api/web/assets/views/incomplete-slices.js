@@ -6,7 +6,7 @@
  */
 
 import { h } from '../kit/dom.js';
-import { count, NOT_REPORTED, orNotReported, plural, rate } from '../kit/format.js';
+import { count, orNotReported, plural, rate } from '../kit/format.js';
 import { addressOf } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
@@ -59,7 +59,7 @@ export function slicesCard(slices, parameters) {
     );
   const { rest } = slices;
   const rows = rest.values ? [...slices.values, { ...rest, isRest: true }] : slices.values;
-  const name = (one) => (one.isRest ? `${plural(rest.values, 'other')}` : (one.value ?? NOT_REPORTED));
+  const name = (one) => (one.isRest ? `${plural(rest.values, 'other')}` : (one.value ?? 'Not reported'));
   const linked = (one, number, more) =>
     one.isRest || !number ? orNotReported(number, count) : h('a', { href: links(one, more) }, count(number));
   return h(

@@ -16,6 +16,7 @@ import { summaryFirst } from '../file/summary-first.js';
 import { weekChart } from '../kit/week-chart.js';
 import * as words from '../kit/words.js';
 import { stepsTable } from './overview-steps.js';
+import { annotations } from './annotations.js';
 import { askGotWorse, worseCard } from './overview-worse.js';
 
 const PARAMETERS = ['from', 'to', 'os', 'section', 'compareFrom', 'compareTo'];
@@ -47,10 +48,13 @@ function worst(overview, links) {
   ];
 }
 
-function headline(overview, links) {
+function headline(overview, links, isFile) {
   const [now, before] = overview.periods;
   const say = (...what) => h('p', { class: 'headline' }, what);
-  if (!now.initiated) return say('No enrollment started on the days that are over.');
+  if (!now.initiated) {
+    const steps = isFile ? null : h('a', { href: addressOf('steps') }, 'First steps');
+    return say('No enrollment started on the days that are over. ', steps);
+  }
   if (now.abandonedRate === null) return say('No sender reports when people begin, so we cannot see how many give up.');
   return say(
     h('strong', { class: 'headline-number' }, rate(now.abandonedRate)),
@@ -100,7 +104,8 @@ function tileRow(overview, links) {
   );
 }
 
-function weeksCard(overview, links) {
+/** @param {Answer} overview @param {any} links @param {any} notes the annotations of these weeks */
+function weeksCard(overview, links, notes) {
   return h(
     'section',
     { class: 'card', 'data-key': 'weeks' },
@@ -119,6 +124,7 @@ function weeksCard(overview, links) {
       ],
       href: (week) => (week.abandoned ? links({ from: week.from, to: week.to, outcome: 'abandoned' }) : null),
     }),
+    notes,
   );
 }
 
@@ -185,7 +191,9 @@ export default {
     /** @type {Answer} */
     let newest = null;
     let coverage = null;
+    /** @type {Awaited<ReturnType<typeof askGotWorse>>|null} */
     let worse = null;
+    const noted = annotations(context, () => draw());
     const draw = () => {
       if (signal.aborted || !newest) return;
       const links = (filter) =>
@@ -198,11 +206,11 @@ export default {
           newest.leftOut ? `${day(newest.leftOut)} is left out, since it is not over. ` : null,
           asOf(newest.asOf, newest.timeZone, newest),
         ),
-        headline(newest, links),
+        headline(newest, links, Boolean(context.file)),
         tileRow(newest, links),
         coverageLine(coverage),
         form(newest),
-        weeksCard(newest, links),
+        weeksCard(newest, links, noted.panel(today)),
         stepsCard(newest, links),
         worseCard(worse),
       );
@@ -218,6 +226,7 @@ export default {
           coverage = found;
           draw();
         }),
+        noted.ask({ from: overview.weeks[0]?.from ?? overview.from, to: null }).then(draw),
         askGotWorse(context).then((found) => {
           worse = found;
           draw();

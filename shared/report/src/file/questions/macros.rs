@@ -240,8 +240,8 @@ const SLICE: &str = "(
 
 /// The values of the slice asked for with what became of their attempts, the commonest first.
 const SLICED: &str = "sliced AS MATERIALIZED (
-    SELECT s.*, w.text AS value,
-      row_number() OVER (ORDER BY s.initiated DESC, w.text IS NULL, w.text, s.value_word) AS place
+    SELECT s.*, nullif(w.text, '') AS value,
+      row_number() OVER (ORDER BY s.initiated DESC, s.value_word = 0, w.text, s.value_word) AS place
     FROM (
       SELECT value_word, sum(initiated) AS initiated, sum(completed) AS completed, sum(abandoned) AS abandoned,
         sum(failed) AS failed, sum(open) AS open, sum(measured) AS measured,

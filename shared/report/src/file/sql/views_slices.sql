@@ -8,7 +8,7 @@ SELECT
   p.name AS platform,
   p.reported AS reported,
   --: The value reported; empty where none was.
-  w.text AS value,
+  nullif(w.text, '') AS value,
   d.initiated AS initiated,
   d.completed AS completed,
   d.abandoned AS abandoned,
@@ -32,7 +32,7 @@ SELECT
   p.name AS platform,
   p.reported AS reported,
   --: The value reported; empty where none was.
-  w.text AS value,
+  nullif(w.text, '') AS value,
   s.name AS section,
   --: The action at which they stopped; empty where no sender reported a place.
   a.name AS action,
