@@ -27,7 +27,7 @@ const SOURCE: &str = "vestibule";
 /// The namespace of the functions' metrics, as the template names it.
 pub const METRICS: &str = "Vestibule/AWS::StackName";
 /// Names under which a test may start a function a second time.
-const OTHERS: [&str; 3] = ["another", "one-more", "a-third"];
+const OTHERS: [&str; 4] = ["another", "one-more", "a-third", "a-fourth"];
 /// Number of attempts to get a free port.
 const TRIES: u32 = 5;
 

@@ -33,7 +33,8 @@ const UNUSED: [(&str, &str, &str, &str); 9] = [
 ];
 
 /// What the job may or may not come to use, by what its steps find.
-const SELDOM: [(&str, &str, &str, &str); 5] = [
+const SELDOM: [(&str, &str, &str, &str); 6] = [
+    ("notify", "Feed", "*", "begins a feed of changes where a question read many, and prolongs it"),
     (
         "esp-status",
         "Table",
