@@ -181,7 +181,9 @@ async fn scope_tags_limit_what_a_token_sees() {
     let questions = questions.filter(|(path, item)| item["get"]["x-question"].is_string() && !path.contains('{'));
     let mut asked = 0;
     for (path, _) in questions {
-        let answer = us.get(path).await;
+        // A search needs a text; a hidden profile's name is one.
+        let query = if path == "/api/search" { "?text=All" } else { "" };
+        let answer = us.get(&format!("{path}{query}")).await;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!(answer.status, 200, "{path}: {text}");
         assert!(!text.contains(&id("All")) && !text.contains("\"All\""), "{path}: {text}");

@@ -209,7 +209,7 @@ export default {
           ]),
           fact('Model', [attempt.manufacturer, attempt.model].filter(Boolean).join(' ')),
           fact('Platform', [words.platform(attempt.platform), attempt.osVersion].filter(Boolean).join(' ')),
-          fact('Enrollment type', attempt.enrollmentType && words.plain(attempt.enrollmentType)),
+          fact(words.slice('enrollmentType'), attempt.enrollmentType && words.plain(attempt.enrollmentType)),
           fact('Attempt of this device', `No. ${attempt.number}`),
         ),
         h(
