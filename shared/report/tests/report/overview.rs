@@ -222,8 +222,11 @@ fn sum<'d>(days: impl Iterator<Item = &'d (i64, u64, u64)>) -> (u64, u64) {
     days.fold((0, 0), |(k, n), (_, more, of)| (k + more, n + of))
 }
 
-/// What the question must answer: seen, compared, and of each that got worse its name, counts and day.
-fn plainly(conn: &Connection, question: &str) -> (u64, u64, Vec<(String, [u64; 4], i64)>) {
+/// Something that got worse: its name; how many of how many now and before; since which day.
+type Worse = (String, [u64; 4], i64);
+
+/// What the question must answer: how many were seen and compared, and what got worse.
+fn plainly(conn: &Connection, question: &str) -> (u64, u64, Vec<Worse>) {
     let today: i64 =
         conn.query_row("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'asOfDay'", [], |row| row.get(0)).unwrap();
     let all = series(conn, question, today);
@@ -258,7 +261,7 @@ fn plainly(conn: &Connection, question: &str) -> (u64, u64, Vec<(String, [u64; 4
     (seen as u64, enough.len() as u64, worse)
 }
 
-fn answered(report: &Path, question: &str) -> (u64, u64, Vec<(String, [u64; 4], i64)>) {
+fn answered(report: &Path, question: &str) -> (u64, u64, Vec<Worse>) {
     let answer = ask(report, question, &[]);
     let number = |value: &Value| value.as_u64().unwrap();
     let worse = answer["worse"].as_array().unwrap().iter().map(|one| {
@@ -273,7 +276,7 @@ fn answered(report: &Path, question: &str) -> (u64, u64, Vec<(String, [u64; 4], 
 /// Sums of thirty-five days and today, of two steps.
 fn sums(conn: &Connection, counts: impl Fn(&str, i64) -> (u64, u64)) -> i64 {
     conn.execute_batch(
-        "PRAGMA foreign_keys = OFF; DELETE FROM daily_steps; DELETE FROM daily_totals; DELETE FROM daily_failures;
+        "PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF; BEGIN; DELETE FROM daily_steps; DELETE FROM daily_totals; DELETE FROM daily_failures;
          DELETE FROM esp_sessions",
     )
     .unwrap();
@@ -291,6 +294,7 @@ fn sums(conn: &Connection, counts: impl Fn(&str, i64) -> (u64, u64)) -> i64 {
             assert_eq!(insert.execute((day, step, reached, gave_up)).unwrap(), 1);
         }
     }
+    conn.execute_batch("COMMIT").unwrap();
     today
 }
 
