@@ -45,10 +45,10 @@ const minutesBetween = (from, to) => (Date.parse(to) - Date.parse(from)) / 60_00
 const took = (one) =>
   one.settledAt && one.settledAt !== one.beganAt ? minutesBetween(one.beganAt, one.settledAt) : null;
 
-/** The picture of it; what it shows stands in the other columns. */
+/** The picture of it, of the whole session's time; null where it is unknown. */
 function bar(session, one) {
   const span = spanOf(session, one);
-  if (!span) return NOT_REPORTED;
+  if (!span) return null;
   const kind = one.state === 'error' ? 'bar-lost' : 'bar-fill';
   return svg(
     'svg',
@@ -92,19 +92,11 @@ function items(session, phase, zone) {
         },
         { key: 'tracking', label: 'Part in the session', class: 'wrap', render: (one) => tracking(one.tracking) },
         {
-          key: 'when',
-          label: [
-            h('span', { 'aria-hidden': 'true' }, 'In the session’s time'),
-            h('span', { class: 'visually-hidden' }, 'Bar'),
-          ],
-          class: 'bar',
-          render: (one) => bar(session, one),
-        },
-        {
           key: 'took',
           label: 'Took',
           numeric: true,
-          render: (one) => orNotReported(took(one), minutes, one.settledAt ? 1 : 0),
+          class: 'took',
+          render: (one) => [orNotReported(took(one), minutes, one.settledAt ? 1 : 0), bar(session, one)],
         },
         { key: 'updatedAt', label: 'Reported', class: 'nowrap', render: (one) => dateTime(one.updatedAt, zone) },
       ],
