@@ -92,7 +92,7 @@ def test_a_model_is_two_clicks_from_its_attempts(server, visit, page):
     row.get_by_role("link").nth(1).click()
     wait_for_view(page, "Attempts")
     expect(page.get_by_role("list", name="More filters")).to_contain_text(f"OS version: {found['value']}")
-    expect(page.locator("main tbody tr")).to_have_count(found["abandoned"])
+    expect(page.locator("[data-key=list] tbody tr")).to_have_count(found["abandoned"])
 
 
 def test_web_enrollment_is_a_card_of_its_own_and_shows_what_is_not_reported(server, visit, page):

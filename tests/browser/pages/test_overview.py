@@ -180,7 +180,7 @@ def test_the_weeks_are_read_by_keyboard_and_as_a_table(server, over, visit, page
         page.keyboard.press(key)
         expect(slider).to_have_attribute("aria-valuenow", str(at))
         expect(slider).to_have_attribute("aria-valuetext", re.compile(re.escape(percent(weeks[at]["rate"]))))
-    page.locator("[data-key=weeks] summary").click()
+    page.get_by_text("Show as a table").click()
     shown = lines(page.locator("[data-key=weeks]").get_by_role("table"))
     assert [one["Given up"] for one in shown] == [percent(one["rate"], one["initiated"]) for one in weeks]
     assert [number(one["n"]) for one in shown] == [one["measured"] for one in weeks]
@@ -197,7 +197,7 @@ def test_the_week_of_today_is_hatched_and_said_not_to_be_over(server, visit, pag
     assert answer["leftOut"] == answer["asOf"][:10] and answer["weeks"][-1]["unfinished"]
     expect(page.locator(".page-head")).to_contain_text("is left out, since it is not over")
     expect(page.locator("[data-key=weeks] .hatched")).not_to_have_count(0)
-    page.locator("[data-key=weeks] summary").click()
+    page.get_by_text("Show as a table").click()
     expect(page.locator("[data-key=weeks] tbody tr").last).to_contain_text("not over yet")
 
 

@@ -13,7 +13,7 @@ import { csvOf, fileName } from '../assets/kit/csv.js';
 import { calendar, keptRange, lastDays, rangeIn } from '../assets/kit/filters.js';
 import * as format from '../assets/kit/format.js';
 import lexicon from '../assets/kit/lexicon.js';
-import { markedNotes, noteDays, notedOn } from '../assets/kit/notes.js';
+import { markedNotes, markedSpans, noteDays, notedOn } from '../assets/kit/notes.js';
 import { ApiProblem } from '../assets/kit/problem.js';
 import * as words from '../assets/kit/words.js';
 
@@ -186,6 +186,16 @@ test('annotations are marked on the days of a chart that they are of, and number
       ['a long one', 1, 0, 1],
       ['terms changed', 2, 5, 5],
       ['a letter', 3, 5, 5],
+    ],
+  );
+  const weeks = ['2026-11-02', '2026-11-09', '2026-11-16'].map((from) => ({ from, to: format.addDays(from, 7) }));
+  assert.deepEqual(
+    markedSpans(notes, weeks).map(({ note, first, last }) => [note.text, first, last]),
+    [
+      ['before', 0, 0],
+      ['a long one', 0, 1],
+      ['terms changed', 1, 1],
+      ['a letter', 1, 1],
     ],
   );
   assert.equal(notedOn(notes, '2026-11-15'), 'terms changed; a letter');

@@ -20,7 +20,7 @@ fn found(devices: &[(&str, &str)], text: &str, limit: &str) -> Result<Value, Err
             about.device_name = Some((*name).to_owned());
             about.user_principal_name = Some((*person).to_owned());
             let mut history = History::default();
-            history.add(event(&format!("e{number}"), start, 0, about, step(Kind::Started)));
+            history.add(event(format!("e{number}"), start, 0, about, step(Kind::Started)));
             Change { item: format!("item-{number}"), version: 1, history, expires_at: None }
         })
         .collect();

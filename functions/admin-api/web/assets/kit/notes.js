@@ -24,12 +24,23 @@ export function noteDays({ from, to }) {
  * @param {string[]} days of the chart, in order
  * @returns {{note: Note, number: number, first: number, last: number}[]}
  */
-export function markedNotes(notes, days) {
+export const markedNotes = (notes, days) =>
+  markedSpans(
+    notes,
+    days.map((one) => ({ from: one, to: addDays(one, 1) })),
+  );
+
+/**
+ * The same of a chart whose places are of several days each.
+ * @param {Note[]} notes in the order of their days
+ * @param {{from: string, to: string}[]} spans of the chart, in order
+ */
+export function markedSpans(notes, spans) {
   return notes
     .map((note) => ({
       note,
-      first: days.findIndex((one) => one >= note.from && one < note.to),
-      last: days.findLastIndex((one) => one >= note.from && one < note.to),
+      first: spans.findIndex((one) => one.to > note.from && one.from < note.to),
+      last: spans.findLastIndex((one) => one.to > note.from && one.from < note.to),
     }))
     .filter(({ first }) => first >= 0)
     .map((one, at) => ({ ...one, number: at + 1 }));

@@ -8,11 +8,13 @@
 
 import { h, svg, uniqueId, whole } from './dom.js';
 import { addDays, count, day, NOT_REPORTED, orNotReported, rate, shortDay } from './format.js';
+import { markedSpans, noteList, noteMarks } from './notes.js';
 import { dataTable } from './table.js';
 
 const HEIGHT = { rate: 170, gap: 26, bars: 90, dates: 26 };
 const ALL = HEIGHT.rate + HEIGHT.gap + HEIGHT.bars + HEIGHT.dates;
-const MARGIN = { top: 12, right: 14, left: 46 };
+// Above are the heads of annotations.
+const MARGIN = { top: 20, right: 14, left: 46 };
 
 const known = (value) => value !== null && value !== undefined;
 
@@ -28,7 +30,7 @@ function weekWords({ from, to, unfinished, partlyKept }) {
   return `${name}${unfinished ? ', not over yet' : ''}${partlyKept ? ', only partly kept' : ''}`;
 }
 
-function drawing({ weeks, parts }, width, chosen, hatch) {
+function drawing({ weeks, parts, marked }, width, chosen, hatch) {
   const inner = width - MARGIN.left - MARGIN.right;
   const slot = inner / weeks.length;
   const x = (index) => MARGIN.left + (index + 0.5) * slot;
@@ -127,6 +129,7 @@ function drawing({ weeks, parts }, width, chosen, hatch) {
     svg('line', { class: 'cursor', x1: x(chosen), x2: x(chosen), y1: MARGIN.top, y2: floor }),
     svg('g', { class: 'series series-1' }, svg('path', { class: 'line', d: path }), points),
     bars,
+    noteMarks(marked, x, { top: MARGIN.top, bottom: floor, left: MARGIN.left, right: width - MARGIN.right }),
     dates,
   );
 }
@@ -140,11 +143,13 @@ function drawing({ weeks, parts }, width, chosen, hatch) {
  * @param {{key: string, name: string}[]} options.parts what the bars consist of, from below
  * @param {string} options.rateName
  * @param {(week: Answer) => string|null} options.href where a week's rate leads
+ * @param {Note[]} [options.notes] annotations, in the order of their days
  * @returns {HTMLElement}
  */
-export function weekChart({ title, description, weeks, parts, rateName, href }) {
+export function weekChart({ title, description, weeks, parts, rateName, href, notes = [] }) {
   const ids = { title: uniqueId('chart'), text: uniqueId('chart-text'), hatch: uniqueId('hatch') };
-  const signature = [title, description, weeks, weeks.map(href)];
+  const signature = [title, description, weeks, weeks.map(href), notes];
+  const marked = markedSpans(notes, weeks);
   const caption = h('figcaption', { class: 'visually-hidden', id: ids.title }, title);
   if (!weeks.length) {
     return whole(
@@ -204,7 +209,7 @@ export function weekChart({ title, description, weeks, parts, rateName, href }) 
   const draw = () => {
     const index = shown();
     const one = weeks[index];
-    picture.replaceChildren(drawing({ weeks, parts }, state.width, index, ids.hatch));
+    picture.replaceChildren(drawing({ weeks, parts, marked }, state.width, index, ids.hatch));
     week.textContent = weekWords(one);
     const address = href(one);
     shownRate.replaceChildren(
@@ -274,6 +279,7 @@ export function weekChart({ title, description, weeks, parts, rateName, href }) 
     h('p', { class: 'quiet chart-text', id: ids.text }, description),
     plot,
     legend,
+    noteList(marked),
     table,
   );
   draw();

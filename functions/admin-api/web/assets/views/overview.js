@@ -104,8 +104,8 @@ function tileRow(overview, links) {
   );
 }
 
-/** @param {Answer} overview @param {any} links @param {any} notes the annotations of these weeks */
-function weeksCard(overview, links, notes) {
+/** @param {Answer} overview @param {any} links @param {any[]} notes annotations @param {any} panel to write them */
+function weeksCard(overview, links, notes, panel) {
   return h(
     'section',
     { class: 'card', 'data-key': 'weeks' },
@@ -123,8 +123,9 @@ function weeksCard(overview, links, notes) {
         { key: 'open', name: words.outcome('inProgress') },
       ],
       href: (week) => (week.abandoned ? links({ from: week.from, to: week.to, outcome: 'abandoned' }) : null),
+      notes,
     }),
-    notes,
+    panel,
   );
 }
 
@@ -210,7 +211,7 @@ export default {
         tileRow(newest, links),
         coverageLine(coverage),
         form(newest),
-        weeksCard(newest, links, noted.panel(today)),
+        weeksCard(newest, links, noted.notes(), noted.panel(today)),
         stepsCard(newest, links),
         worseCard(worse),
       );
