@@ -59,18 +59,15 @@ pub enum To {
     },
 }
 
-/// What is secret of a channel.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+/// What is secret of a channel. It can't be serialised, so no answer, log or file has it by mistake; the store has the form
+/// of its item.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Keys {
     /// The address that messages are posted to.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// What a webhook is signed with: `whsec_…`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub signing: Option<String>,
     /// The password of an SMTP server.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
 }
 

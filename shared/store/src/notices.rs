@@ -98,6 +98,18 @@ impl Notices {
     }
 }
 
+/// How [`Keys`] are written into their item: the only text that contains them.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct StoredKeys {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signing: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
 impl Store {
     /// All tenants with rules or channels.
     ///
@@ -176,7 +188,8 @@ impl Store {
     /// If the table can't be written.
     pub async fn set_channel_keys(&self, tenant: &TenantId, channel: &str, keys: &Keys) -> Result<(), StoreError> {
         let mut item = secret_key(tenant, &format!("{KEYS}{channel}"));
-        item.insert(CONTENT.to_owned(), s(json(keys)?));
+        let Keys { url, signing, password } = keys.clone();
+        item.insert(CONTENT.to_owned(), s(json(&StoredKeys { url, signing, password })?));
         self.put_notice(item).await
     }
 
@@ -186,7 +199,8 @@ impl Store {
     /// If the table can't be read.
     pub async fn channel_keys(&self, tenant: &TenantId, channel: &str) -> Result<Option<Keys>, StoreError> {
         let item = self.notice_item(secret_key(tenant, &format!("{KEYS}{channel}"))).await?;
-        Ok(item.as_ref().and_then(content_of))
+        let stored: Option<StoredKeys> = item.as_ref().and_then(content_of);
+        Ok(stored.map(|StoredKeys { url, signing, password }| Keys { url, signing, password }))
     }
 
     /// Forgets a channel, and what is secret of it. Rules go on without it. Returns whether it was there.

@@ -8,7 +8,7 @@
 //! The functions reach the emulator over a wire, so that what they asked can be held against their policies.
 
 use crate::http::{Answer, request, send};
-use crate::process::{Child, free_port};
+use crate::process::Child;
 use crate::tools::{FUNCTIONS, binaries, cloud_tools, workspace};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use vestibule_host::{Clients, Endpoint, REGION};
 use vestibule_permissions::{Asked, Judged, Policy, Wire};
+use vestibule_test_tools::free_port;
 
 /// The emulator's keys of the account's owner.
 const OWNER: &str = "test";

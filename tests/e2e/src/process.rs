@@ -1,10 +1,11 @@
 //! Child processes that end with their owner, and ports.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+use vestibule_test_tools::free_port;
 
 /// How long a child may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -65,12 +66,6 @@ impl Drop for Child {
             eprintln!("--- {}\n{}", self.log.display(), lines[lines.len().saturating_sub(20)..].join("\n"));
         }
     }
-}
-
-/// A port that was free just now.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// An address at which nobody answers.

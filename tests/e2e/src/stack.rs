@@ -4,7 +4,7 @@
 //! of its role.
 
 use crate::http::{Answer, request, send};
-use crate::process::{Child, free_port};
+use crate::process::Child;
 use crate::tools::{FUNCTIONS, binaries, tool};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use vestibule_host::{Endpoint, Functions, Host, Names};
 use vestibule_permissions::{Judged, Policy, Wire};
 use vestibule_platform::credentials::{new_token, new_webhook_secret, token_hash};
 use vestibule_store::{ApiToken, Role, Secret, SettingsHistory, SourceSecret, Store, Tenant};
+use vestibule_test_tools::free_port;
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
 use vestibule_webhook::{Received, signature};
 

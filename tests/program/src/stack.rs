@@ -7,13 +7,12 @@
 use crate::program::{Ran, binary};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use vestibule_permissions::{Asked, Judged, Policy, Wire};
-use vestibule_test_tools::{venv, workspace};
+use vestibule_test_tools::{free_port, venv, workspace};
 
 /// How long the emulator may take to start.
 const STARTING: Duration = Duration::from_secs(60);
@@ -191,7 +190,7 @@ impl Emulator {
     pub async fn start() -> Self {
         let program: PathBuf = venv("ministack", &EMULATOR).join("ministack");
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut command = Command::new(program);
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).current_dir(folder.path());

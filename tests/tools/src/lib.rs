@@ -8,11 +8,13 @@ mod built;
 mod cloudevents;
 mod debian;
 mod node;
+mod ports;
 
 pub use built::{cargo, programs};
 pub use cloudevents::{MODES, deliver};
 pub use debian::{debian, has_debian, libraries, on_path, unpacked};
 pub use node::{node, npm, try_node, try_npm};
+pub use ports::free_port;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -181,8 +181,8 @@ async fn scope_tags_limit_what_a_token_sees() {
     let questions = questions.filter(|(path, item)| item["get"]["x-question"].is_string() && !path.contains('{'));
     let mut asked = 0;
     for (path, _) in questions {
-        // A search needs a text; a hidden profile's name is one.
-        let query = if path == "/api/search" { "?text=All" } else { "" };
+        // A search needs a text; this is the beginning of a hidden profile's name.
+        let query = if path == "/api/search" { "?text=Al" } else { "" };
         let answer = us.get(&format!("{path}{query}")).await;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!(answer.status, 200, "{path}: {text}");

@@ -4,11 +4,11 @@
 use crate::page::Page;
 use crate::reach::certificate;
 use serde_json::Value;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use vestibule_program_tests::{Folder, Serve, Tenant, enrollment, eventually, now};
-use vestibule_test_tools::{has_debian, unpacked};
+use vestibule_test_tools::{free_port, has_debian, unpacked};
 use vestibule_webhook::signature;
 
 /// A proxy that ends with the test.
@@ -27,11 +27,6 @@ fn configuration(language: &str) -> String {
     let fence = format!("```{language}\n");
     let block = page.split(&fence).nth(1).and_then(|block| block.split("\n```").next());
     block.unwrap_or_else(|| panic!("docs/OPERATIONS.md has no configuration of {language}")).to_owned()
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A text in which each part that must be there is another.

@@ -8,7 +8,7 @@ SELECT
   p.name AS platform,
   p.reported AS reported,
   --: The value reported; empty where none was.
-  nullif(w.text, '') AS value,
+  CAST(nullif(w.text, '') AS TEXT) AS value,
   d.initiated AS initiated,
   d.completed AS completed,
   d.abandoned AS abandoned,
@@ -32,7 +32,7 @@ SELECT
   p.name AS platform,
   p.reported AS reported,
   --: The value reported; empty where none was.
-  nullif(w.text, '') AS value,
+  CAST(nullif(w.text, '') AS TEXT) AS value,
   s.name AS section,
   --: The action at which they stopped; empty where no sender reported a place.
   a.name AS action,
