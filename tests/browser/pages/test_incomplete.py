@@ -87,6 +87,7 @@ def test_a_model_is_two_clicks_from_its_attempts(server, visit, page):
             assert one["abandoned"] is None or number(line["Abandoned"]) == one["abandoned"]
             if one["measured"]:
                 assert line["Give up"].startswith(percent(one["incompleteRate"]))
+        expect(card.get_by_role("link", name=label, exact=True)).to_be_focused()
     found = next(one for one in answer["values"] if one["value"] and one["abandoned"])
     row = card.get_by_role("row").filter(has=page.get_by_role("rowheader", name=found["value"], exact=True))
     row.get_by_role("link").nth(1).click()

@@ -9,8 +9,20 @@
 import { h, uniqueId } from './dom.js';
 import { addDays, dateIn } from './format.js';
 import { addressOf } from './address.js';
+import * as words from './words.js';
 
 const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text ?? '') && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
+
+/**
+ * The platforms of a report to choose from.
+ * @type {Choice}
+ */
+export const OS_CHOICE = {
+  name: 'os',
+  label: 'Operating system',
+  any: words.platform('both'),
+  options: ['ios', 'android', 'macos', 'windows', 'all'].map((name) => [name, words.platform(name)]),
+};
 
 /**
  * The tenant's zone and date; of an opened file, the file's.

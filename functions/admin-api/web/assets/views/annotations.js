@@ -28,6 +28,12 @@ function kept(tenant) {
   return found;
 }
 
+/**
+ * The newest answer, by organisation and opened file: a chart that is asked again keeps its marks, and so the focus in it,
+ * until the next answer comes. @type {Map<string, Note[]>}
+ */
+const answeredOf = new Map();
+
 const ids = { from: uniqueId('note'), last: uniqueId('note'), text: uniqueId('note') };
 
 /** An answer's annotations with what this page changed since, in the order of their days. */
@@ -51,7 +57,8 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
   const mayWrite = canSend && !tenant.scopeTags?.length;
   // A file is as it was.
   const { typed, changed } = kept(file ? '' : tenant.tenant);
-  let answered = [];
+  const source = JSON.stringify([tenant.tenant, file?.name, file?.asOf]);
+  let answered = answeredOf.get(source) ?? [];
   /** @type {{from: string|null, to: string|null}} */
   let range = { from: null, to: null };
   let problem = null;
@@ -126,6 +133,7 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
       try {
         const answer = await api.get('getAnnotations', parameters, { signal });
         answered = answer.annotations;
+        answeredOf.set(source, answered);
         // An answer of a later instant knows of what was written, and of who changed it since.
         for (const [id, note] of changed) if (note && answer.asOf > note.writtenAt) changed.delete(id);
       } catch (error) {

@@ -5,7 +5,7 @@
  */
 
 import { h, patch } from '../kit/dom.js';
-import { calendar, filterForm, keptRange, rangeIn } from '../kit/filters.js';
+import { calendar, filterForm, keptRange, OS_CHOICE, rangeIn } from '../kit/filters.js';
 import { askCoverage, coverageLine } from '../kit/coverage.js';
 import { addDays, dateTime, day, minutes, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
 import { asOf, outcomeBadge, pageHead } from '../kit/parts.js';
@@ -35,12 +35,7 @@ const PAGE = 50;
 
 /** @type {import('../kit/filters.js').Choice[]} */
 const CHOICES = [
-  {
-    name: 'os',
-    label: 'Operating system',
-    any: words.platform('both'),
-    options: ['ios', 'android', 'macos', 'windows', 'all'].map((name) => [name, words.platform(name)]),
-  },
+  OS_CHOICE,
   { name: 'outcome', label: 'Outcome', options: words.choices('outcome') },
   { name: 'section', label: 'Section', options: words.choices('section') },
   { name: 'cause', label: 'Cause', options: words.choices('cause') },

@@ -9,7 +9,7 @@
 import { funnel } from '../kit/chart.js';
 import { lineChart } from '../kit/line-chart.js';
 import { h, patch } from '../kit/dom.js';
-import { calendar, filterForm, lastDays, rangeIn } from '../kit/filters.js';
+import { calendar, filterForm, lastDays, OS_CHOICE, rangeIn } from '../kit/filters.js';
 import { askCoverage, coverageLine } from '../kit/coverage.js';
 import { addDays, count, dateIn, day, daysBetween, decimal, orNotReported, plural, rate } from '../kit/format.js';
 import { asOf, notice, pageHead, tile, tiles } from '../kit/parts.js';
@@ -221,6 +221,9 @@ function headline(report, links) {
   );
 }
 
+/** The newest answer about slices, and what it was asked for. */
+let shownSlices = { key: '', answer: null };
+
 export default {
   keeps: true,
 
@@ -238,27 +241,15 @@ export default {
       navigate,
       range,
       today,
-      choices: [
-        {
-          name: 'os',
-          label: 'Operating system',
-          options: [
-            ['ios', words.platform('ios')],
-            ['android', words.platform('android')],
-            ['macos', words.platform('macos')],
-            ['windows', words.platform('windows')],
-            ['all', words.platform('all')],
-          ],
-          any: words.platform('both'),
-        },
-        { name: 'section', label: 'Section', options: words.choices('section') },
-      ],
+      choices: [OS_CHOICE, { name: 'section', label: 'Section', options: words.choices('section') }],
     });
     if (isNew) patch(root, pageHead('Incomplete enrollments', 'Where people give up while enrolling a device'), form);
 
     let coverage = null;
     let web = null;
-    let slices = null;
+    // Who changes by what they are told apart keeps the card, and the focus in it, until the next one comes.
+    const sliced = JSON.stringify([tenant.tenant, context.file?.name, { ...asked, section: null }]);
+    let slices = shownSlices.key === sliced ? shownSlices.answer : null;
     const noted = annotations(context, () => newest && draw(newest, before));
     // `before` is undefined until it is known.
     const draw = (report, before) => {
@@ -313,6 +304,7 @@ export default {
         }),
         askSlices({ ...asked, by: parameters.get('by') }, context).then((found) => {
           slices = found;
+          shownSlices = { key: sliced, answer: found };
           if (newest) draw(newest, before);
         }),
         noted.ask(range).then(() => {

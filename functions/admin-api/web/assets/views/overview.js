@@ -7,7 +7,7 @@
  */
 
 import { h, patch } from '../kit/dom.js';
-import { calendar, filterForm, lastDays, rangeIn } from '../kit/filters.js';
+import { calendar, filterForm, lastDays, OS_CHOICE, rangeIn } from '../kit/filters.js';
 import { askCoverage, coverageLine } from '../kit/coverage.js';
 import { addDays, count, day, orNotReported, rate } from '../kit/format.js';
 import { asOf, pageHead, tile, tiles } from '../kit/parts.js';
@@ -171,21 +171,7 @@ export default {
         range,
         today: yesterday,
         compare: overview ? { from: overview.compareFrom, to: overview.compareTo } : { from: null, to: null },
-        choices: [
-          {
-            name: 'os',
-            label: 'Operating system',
-            options: [
-              ['ios', words.platform('ios')],
-              ['android', words.platform('android')],
-              ['macos', words.platform('macos')],
-              ['windows', words.platform('windows')],
-              ['all', words.platform('all')],
-            ],
-            any: words.platform('both'),
-          },
-          { name: 'section', label: 'Section', options: words.choices('section') },
-        ],
+        choices: [OS_CHOICE, { name: 'section', label: 'Section', options: words.choices('section') }],
       });
     if (isNew) patch(root, pageHead('Overview', 'How many give up while enrolling a device'), form(null));
 
