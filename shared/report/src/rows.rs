@@ -8,19 +8,116 @@
 
 use crate::error::{Error, Result};
 use crate::write::load::{Again, Load};
-use rusqlite::{Connection, Statement, ToSql};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Statement, ToSql, params_from_iter};
 use std::rc::Rc;
+
+/// The value of a column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Field<'v> {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(&'v str),
+    Blob(&'v [u8]),
+}
+
+/// What can be a column's value. Its type is known where a row is made, so that a value costs no call.
+pub(crate) trait AsField {
+    fn field(&self) -> Field<'_>;
+}
+
+macro_rules! integers {
+    ($($of:ty),+) => {
+        $(impl AsField for $of {
+            fn field(&self) -> Field<'_> {
+                Field::Integer(i64::from(*self))
+            }
+        })+
+    };
+}
+integers!(bool, u8, u16, u32, i32, i64);
+
+impl AsField for f64 {
+    fn field(&self) -> Field<'_> {
+        Field::Real(*self)
+    }
+}
+
+impl AsField for str {
+    fn field(&self) -> Field<'_> {
+        Field::Text(self)
+    }
+}
+
+impl AsField for String {
+    fn field(&self) -> Field<'_> {
+        Field::Text(self)
+    }
+}
+
+impl AsField for [u8] {
+    fn field(&self) -> Field<'_> {
+        Field::Blob(self)
+    }
+}
+
+impl<const N: usize> AsField for [u8; N] {
+    fn field(&self) -> Field<'_> {
+        Field::Blob(self)
+    }
+}
+
+impl<T: AsField> AsField for Option<T> {
+    fn field(&self) -> Field<'_> {
+        self.as_ref().map_or(Field::Null, T::field)
+    }
+}
+
+impl<T: AsField + ?Sized> AsField for &T {
+    fn field(&self) -> Field<'_> {
+        (**self).field()
+    }
+}
+
+impl ToSql for Field<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match *self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(number) => ValueRef::Integer(number),
+            Self::Real(number) => ValueRef::Real(number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Blob(blob) => ValueRef::Blob(blob),
+        }))
+    }
+}
+
+impl<'v> Field<'v> {
+    /// What a query found.
+    ///
+    /// # Errors
+    /// If it is a text that is not UTF-8.
+    pub(crate) fn read(value: ValueRef<'v>) -> Result<Self> {
+        Ok(match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(number) => Self::Integer(number),
+            ValueRef::Real(number) => Self::Real(number),
+            ValueRef::Text(_) => Self::Text(value.as_str().map_err(rusqlite::Error::from)?),
+            ValueRef::Blob(blob) => Self::Blob(blob),
+        })
+    }
+}
 
 /// The values of a row, by the names of their columns: see [`row!`].
 pub(crate) struct Row<'v, const N: usize> {
     pub(crate) names: &'static [&'static str; N],
-    pub(crate) values: [&'v dyn ToSql; N],
+    pub(crate) values: [Field<'v>; N],
 }
 
 /// `row! { column: value, … }`: a [`Row`].
 macro_rules! row {
     ($($name:ident: $value:expr),+ $(,)?) => {
-        $crate::rows::Row { names: &[$(stringify!($name)),+], values: [$(&$value as &dyn rusqlite::ToSql),+] }
+        $crate::rows::Row { names: &[$(stringify!($name)),+], values: [$($crate::rows::AsField::field(&$value)),+] }
     };
 }
 pub(crate) use row;
@@ -71,14 +168,14 @@ impl<'c> InsertInto<'c> {
         if let Some((prepared, statement)) = &mut self.prepared
             && (std::ptr::eq(*prepared, names) || *prepared == names)
         {
-            return Ok(statement.execute(&row.values[..])?);
+            return Ok(statement.execute(params_from_iter(&row.values))?);
         }
         let Self { conn, table, conflict, .. } = self;
         check(conn, table, names)?;
         let (columns, marks) = (names.join(", "), vec!["?"; N].join(", "));
         let statement = conn.prepare(&format!("INSERT INTO {table} ({columns}) VALUES ({marks}){conflict}"))?;
         let (_, statement) = self.prepared.insert((row.names, statement));
-        Ok(statement.execute(&row.values[..])?)
+        Ok(statement.execute(params_from_iter(&row.values))?)
     }
 }
 

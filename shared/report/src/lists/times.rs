@@ -26,8 +26,6 @@ pub(crate) enum Scale {
 }
 
 impl Scale {
-    pub(crate) const ALL: [Self; 3] = [Self::Seconds, Self::Sixteenths, Self::Halves];
-
     /// The number that stands in the file.
     pub(crate) const fn number(self) -> i64 {
         match self {

@@ -4,6 +4,7 @@
 use crate::error::{Error, Result};
 use crate::lists::dictionary::{known_action, known_screen};
 use crate::lists::ids::Ids;
+use crate::rows::Field;
 use crate::write::load::{Again, Load};
 use foldhash::fast::RandomState;
 use rusqlite::{Connection, Statement, params};
@@ -39,7 +40,7 @@ impl<'c> Table<'c> {
         }
         let id = ids.word(text);
         if let Some((load, table)) = self.load.as_ref().filter(|(load, _)| load.is_open()) {
-            load.keep(*table, &[&id, &text])?;
+            load.keep(*table, &[Field::Integer(id), Field::Text(text)])?;
         } else {
             self.write(ids, id, text)?;
         }

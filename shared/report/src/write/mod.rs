@@ -10,6 +10,7 @@ pub(crate) mod insert_failure;
 pub(crate) mod load;
 pub(crate) mod profiles;
 pub(crate) mod refresh;
+mod step_times;
 mod sums;
 pub(crate) mod totals;
 pub(crate) mod web;

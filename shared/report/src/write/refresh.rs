@@ -13,7 +13,7 @@ use crate::write::app_names;
 use crate::write::delete::Delete;
 use crate::write::folded::{Change, Folded, Folding};
 use crate::write::insert::Insert;
-use crate::write::load::Load;
+use crate::write::load::{Load, beside};
 use crate::write::profiles;
 use crate::write::totals::Totals;
 use crate::write::web;
@@ -250,9 +250,12 @@ impl<'w> Refresh<'w> {
     /// rows.
     fn settle(&mut self) -> Result<()> {
         if self.load.is_open() {
-            self.load.write(self.conn, self.ids)?;
-            // From now on sums are also subtracted from.
-            self.totals.flush(self.conn)?;
+            self.load.take_built_in(self.conn)?;
+            let sums = self.totals.new_tables(self.conn)?;
+            beside(self.conn, |pages| {
+                self.load.write(pages, self.ids)?;
+                self.totals.load(sums, pages)
+            })?;
         }
         if !self.indexed {
             self.conn.execute_batch(INDEXES)?;

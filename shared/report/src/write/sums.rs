@@ -5,6 +5,7 @@
 
 use crate::error::Result;
 use crate::rows;
+use crate::write::load::{Pages, SumTable};
 use foldhash::fast::RandomState;
 use rusqlite::{Connection, Statement, ToSql, params_from_iter};
 use std::cmp::Reverse;
@@ -22,7 +23,7 @@ const BUFFER: usize = 64 << 10;
 pub(crate) type Cells<const N: usize> = (&'static [&'static str; N], [i64; N]);
 
 /// A key, and what is to be added under it.
-type Cell<const K: usize, const V: usize> = ([i64; K], [i64; V]);
+pub(crate) type Cell<const K: usize, const V: usize> = ([i64; K], [i64; V]);
 
 /// Changes of one table of sums: by its key what is to be added.
 pub(crate) struct Sums<const K: usize, const V: usize> {
@@ -72,8 +73,46 @@ impl<const K: usize, const V: usize> Sums<K, V> {
         changes
     }
 
+    /// The table in a new file, whose rows these changes are; `None` before the first change.
+    pub(crate) fn new_table(&self, conn: &Connection) -> Result<Option<SumTable>> {
+        self.columns.map(|(keys, sums)| SumTable::of(conn, self.table, &[&keys[..], &sums[..]].concat())).transpose()
+    }
+
+    /// Writes the changes as the rows of a new table.
+    pub(crate) fn load(&mut self, table: Option<SumTable>, pages: &mut Pages) -> Result<()> {
+        let cells = self.merged()?;
+        Self::load_cells(table, pages, cells)
+    }
+
+    /// Writes cells, which are in order, as the rows of a new table.
+    pub(crate) fn load_cells(
+        table: Option<SumTable>,
+        pages: &mut Pages,
+        cells: impl Iterator<Item = Result<Cell<K, V>>>,
+    ) -> Result<()> {
+        let Some(mut table) = table else { return Ok(()) };
+        for cell in cells {
+            let (key, by) = cell?;
+            table.push(pages, key.iter().chain(&by).copied())?;
+        }
+        table.finish(pages)
+    }
+
+    /// Takes all changes, in the order in which the rows lie.
+    pub(crate) fn merged(&mut self) -> Result<impl Iterator<Item = Result<Cell<K, V>>> + use<K, V>> {
+        let mut runs = std::mem::take(&mut self.runs);
+        runs.push(Run::Held(self.sorted().into_iter()));
+        Merged::of(runs)
+    }
+
     /// Adds the changes to the table's sums; sums that reach zero leave no row.
     pub(crate) fn write(&mut self, conn: &Connection) -> Result<()> {
+        let cells = self.merged()?;
+        self.write_cells(conn, cells)
+    }
+
+    /// Adds cells to the table's sums; sums that reach zero leave no row.
+    pub(crate) fn write_cells(&self, conn: &Connection, cells: impl Iterator<Item = Result<Cell<K, V>>>) -> Result<()> {
         let Some((keys, sums)) = self.columns else { return Ok(()) };
         let table = self.table;
         rows::check(conn, table, &[&keys[..], &sums[..]].concat())?;
@@ -90,9 +129,7 @@ impl<const K: usize, const V: usize> Sums<K, V> {
         };
         let (found, is_zero) = (all_are(keys, "?"), all_are(sums, "0"));
         let mut delete: Statement = conn.prepare(&format!("DELETE FROM {table} WHERE {found} AND {is_zero}"))?;
-        let mut runs = std::mem::take(&mut self.runs);
-        runs.push(Run::Held(self.sorted().into_iter()));
-        for cell in Merged::of(runs)? {
+        for cell in cells {
             let (key, by) = cell?;
             upsert.execute(params_from_iter(key.iter().chain(&by).map(|value| value as &dyn ToSql)))?;
             // Only what was taken from can have reached zero.

@@ -3,7 +3,8 @@
 
 use crate::error::Result;
 use crate::lists::dictionary::{Coded as _, Slice};
-use crate::lists::times::Scale;
+use crate::write::load::{Pages, SumTable};
+use crate::write::step_times::StepTimes;
 use crate::write::sums::Sums;
 use rusqlite::Connection;
 use std::path::Path;
@@ -99,10 +100,13 @@ pub(crate) struct Totals {
     slice_places: Sums<5, 2>,
     failures: Sums<6, 1>,
     steps: Sums<3, 8>,
-    step_times: Sums<5, 1>,
+    step_times: StepTimes,
     devices: Sums<5, 1>,
     profiles: Sums<1, 1>,
 }
+
+/// The tables of a new file, in the order of [`Totals`]; `None` without a change.
+pub(crate) type NewTables = [Option<SumTable>; 10];
 
 /// Columns with their values.
 macro_rules! cells {
@@ -121,7 +125,7 @@ impl Totals {
             slice_places: Sums::of("daily_slice_places"),
             failures: Sums::of("daily_failures"),
             steps: Sums::of("daily_steps"),
-            step_times: Sums::of("daily_step_times"),
+            step_times: StepTimes::new(),
             devices: Sums::of("device_totals"),
             profiles: Sums::of("esp_profile_totals"),
         }
@@ -230,16 +234,7 @@ impl Totals {
                 self.steps.add(cells! { day: day, platform_id: platform, action_id: step }, sums, sign);
             }
             for seconds in visits.filter_map(|(_, took)| *took) {
-                for scale in Scale::ALL {
-                    let key = cells! {
-                        platform_id: platform,
-                        action_id: step,
-                        scale: scale.number(),
-                        from_seconds: scale.part(seconds).0,
-                        day: day,
-                    };
-                    self.step_times.add(key, cells! { visits: 1 }, sign);
-                }
+                self.step_times.add(platform, step, seconds, day, sign);
             }
         }
     }
@@ -317,5 +312,36 @@ impl Totals {
         self.step_times.write(conn)?;
         self.devices.write(conn)?;
         self.profiles.write(conn)
+    }
+
+    /// The tables of a new file.
+    pub(crate) fn new_tables(&self, conn: &Connection) -> Result<NewTables> {
+        Ok([
+            self.days.new_table(conn)?,
+            self.coverage.new_table(conn)?,
+            self.incomplete.new_table(conn)?,
+            self.slices.new_table(conn)?,
+            self.slice_places.new_table(conn)?,
+            self.failures.new_table(conn)?,
+            self.steps.new_table(conn)?,
+            self.step_times.new_table(conn)?,
+            self.devices.new_table(conn)?,
+            self.profiles.new_table(conn)?,
+        ])
+    }
+
+    /// Writes the changes as the rows of [new tables](Self::new_tables).
+    pub(crate) fn load(&mut self, tables: NewTables, pages: &mut Pages) -> Result<()> {
+        let [days, coverage, incomplete, slices, slice_places, failures, steps, step_times, devices, profiles] = tables;
+        self.days.load(days, pages)?;
+        self.coverage.load(coverage, pages)?;
+        self.incomplete.load(incomplete, pages)?;
+        self.slices.load(slices, pages)?;
+        self.slice_places.load(slice_places, pages)?;
+        self.failures.load(failures, pages)?;
+        self.steps.load(steps, pages)?;
+        self.step_times.load(step_times, pages)?;
+        self.devices.load(devices, pages)?;
+        self.profiles.load(profiles, pages)
     }
 }

@@ -1,37 +1,43 @@
 //! The rows of a file's first load, kept until they can be written in the order in which they lie.
 //!
 //! Rows come device by device, but tables lie by time or by a hash, and a row written in the middle of a large table costs
-//! a page read and a page written. So a first load keeps its rows in memory, moves them to temporary files as sorted runs
-//! when there are many, and at its end merges the runs of a table into it: one thread sorts and merges, the caller's writes.
+//! a page read and a page written. So a first load keeps its rows in memory, as the records that SQLite would make of them,
+//! moves them to temporary files as sorted runs when there are many, and at its end merges the runs of a table into the pages
+//! of its tree: one thread sorts, the caller's writes.
 //!
 //! Must stay true: the memory in use does not depend on the number of rows, but for one number a device
-//! ([`Load::came`]); a row whose key is taken is a collision, as when it is written at once.
+//! ([`Load::came`]); a row whose key is taken is a collision, as when it is written at once; the tables are as if SQLite
+//! had written each row.
 
-mod out;
+mod pages;
+mod record;
 mod runs;
-mod values;
+mod sums;
+mod tree;
 
 use crate::error::{Error, Result};
 use crate::lists::ids::Ids;
-use crate::rows;
+use crate::rows::Field;
 use foldhash::fast::RandomState;
-use out::{Block, Out, Sorted};
+pub(crate) use pages::{Pages, beside};
+use record::{Encoder, Layout};
 use runs::{Merge, run, write_row};
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ToSql};
+use rusqlite::Connection;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use values::encode;
+pub(crate) use sums::SumTable;
+use tree::Tree;
 
 /// Bytes of rows kept in memory, of all tables together.
-const IN_MEMORY: usize = 24 << 20;
+const IN_MEMORY: usize = 16 << 20;
 /// Runs of one table that are merged into one before there are more: each that is read has a buffer.
 const MOST_RUNS: usize = 64;
-/// Blocks of sorted rows that wait to be written.
+/// Blocks of sorted rows that wait to be written, and the bytes of one that is merged from runs.
 const BLOCKS: usize = 4;
+const BLOCK_BYTES: usize = 128 << 10;
 
 /// What a row means whose key came before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +56,11 @@ type Key = [i64; 2];
 struct Held {
     table: &'static str,
     columns: &'static [&'static str],
-    /// The places of the key's columns among the columns.
-    key: Vec<usize>,
+    layout: Layout,
     again: Again,
-    /// Encoded rows, one after the other.
+    /// Records, one after the other.
     bytes: Vec<u8>,
-    /// The rows in `bytes` by key: where each begins and ends.
+    /// The records in `bytes` by key: where each begins and ends.
     rows: Vec<(Key, u32, u32)>,
     runs: Vec<File>,
 }
@@ -68,6 +73,7 @@ pub(crate) struct Load {
     in_memory: usize,
     open: Cell<bool>,
     size: Cell<usize>,
+    encoder: RefCell<Encoder>,
     tables: RefCell<Vec<Held>>,
     devices: RefCell<HashSet<i64, RandomState>>,
 }
@@ -79,8 +85,15 @@ impl Load {
     }
 
     fn keeping(folder: PathBuf, open: bool, in_memory: usize) -> Self {
-        let (open, size) = (Cell::new(open), Cell::new(0));
-        Self { folder, in_memory, open, size, tables: RefCell::default(), devices: RefCell::default() }
+        Self {
+            folder,
+            in_memory,
+            open: Cell::new(open),
+            size: Cell::new(0),
+            encoder: RefCell::default(),
+            tables: RefCell::default(),
+            devices: RefCell::default(),
+        }
     }
 
     /// Where what does not fit into memory is kept.
@@ -114,24 +127,20 @@ impl Load {
         columns: &'static [&'static str],
         again: Again,
     ) -> Result<usize> {
-        rows::check(conn, table, columns)?;
-        let mut of_key = conn.prepare("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk")?;
-        let of_key = of_key.query_map([table], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
-        let key: Vec<usize> =
-            of_key.iter().filter_map(|name| columns.iter().position(|column| column == name)).collect();
-        if key.len() != of_key.len() || key.is_empty() || key.len() > 2 {
+        let layout = Layout::of(conn, table, columns)?;
+        if layout.key.is_empty() || layout.key.len() > 2 {
             return Err(Error::BuiltIn("a key of one or two columns"));
         }
         let mut tables = self.tables.borrow_mut();
-        tables.push(Held { table, columns, key, again, bytes: Vec::new(), rows: Vec::new(), runs: Vec::new() });
+        tables.push(Held { table, columns, layout, again, bytes: Vec::new(), rows: Vec::new(), runs: Vec::new() });
         Ok(tables.len() - 1)
     }
 
     /// Keeps a row, its values in the order of the columns.
-    pub(crate) fn keep(&self, table: usize, values: &[&dyn ToSql]) -> Result<()> {
+    pub(crate) fn keep(&self, table: usize, values: &[Field<'_>]) -> Result<()> {
         let mut tables = self.tables.borrow_mut();
         let held = tables.get_mut(table).ok_or(Error::BuiltIn("a table of the load"))?;
-        let added = held.keep(values)?;
+        let added = held.keep(&mut self.encoder.borrow_mut(), values)?;
         self.size.set(self.size.get() + added);
         if self.size.get() > self.in_memory
             && let Some(largest) = tables.iter_mut().max_by_key(|held| held.size())
@@ -142,40 +151,120 @@ impl Load {
         Ok(())
     }
 
-    /// Writes all rows into their tables. From then on rows are written at once.
+    /// Takes the few rows that the tables had before out of them: they are written again with the others.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub(crate) fn take_built_in(&self, conn: &Connection) -> Result<()> {
+        let tables: Vec<_> = self.tables.borrow().iter().map(|held| (held.table, held.columns)).collect();
+        for (number, (table, columns)) in tables.into_iter().enumerate() {
+            let mut rows = conn.prepare(&format!("SELECT {} FROM {table}", columns.join(", ")))?;
+            let mut rows = rows.query([])?;
+            while let Some(row) = rows.next()? {
+                let values = (0..columns.len()).map(|at| Field::read(row.get_ref(at)?));
+                self.keep(number, &values.collect::<Result<Vec<_>>>()?)?;
+            }
+            conn.execute(&format!("DELETE FROM {table}"), [])?;
+        }
+        Ok(())
+    }
+
+    /// Writes all rows into their tables, which are empty. From then on rows are written at once.
     ///
     /// # Errors
     /// [`Error::Collision`] if two rows have the same key.
-    pub(crate) fn write(&self, conn: &Connection, ids: Ids) -> Result<()> {
+    pub(crate) fn write(&self, pages: &mut Pages, ids: Ids) -> Result<()> {
         self.open.set(false);
         self.devices.take();
         let tables = self.tables.take();
-        let mut outs = tables.iter().map(|held| Out::new(conn, held, ids)).collect::<Result<Vec<_>>>()?;
+        let mut outs = tables.iter().map(|held| Out::new(held, ids)).collect::<Vec<_>>().into_iter();
         std::thread::scope(|scope| {
             let (send, blocks) = sync_channel(BLOCKS);
             let folder = self.folder.as_path();
-            scope.spawn(move || sort(tables, folder, &send));
-            blocks.into_iter().try_for_each(|block: Result<Block>| {
-                let block = block?;
-                let out = outs.get_mut(block.table).ok_or(Error::BuiltIn("a table of the load"))?;
-                out.block(&block)
-            })
+            scope.spawn(move || {
+                for held in tables {
+                    // The writer is gone if it gave up, for a reason of its own.
+                    match held.sort(folder, &send) {
+                        Ok(true) => {}
+                        Ok(false) => break,
+                        Err(error) => {
+                            let _gone = send.send(Err(error));
+                            break;
+                        }
+                    }
+                }
+            });
+            let mut out = outs.next();
+            for block in blocks {
+                let (block, current) = (block?, out.as_mut().ok_or(Error::BuiltIn("a table of the load"))?);
+                current.block(pages, &block)?;
+                if block.is_last {
+                    out.take().map_or(Ok(()), |out| out.tree.finish(pages))?;
+                    out = outs.next();
+                }
+            }
+            Ok(())
         })
     }
 }
 
-/// Passes the rows of all tables on, sorted.
-fn sort(tables: Vec<Held>, folder: &Path, send: &SyncSender<Result<Block>>) {
-    for (table, held) in tables.into_iter().enumerate() {
-        match held.sort(folder, Sorted::new(table, send)) {
-            Ok(true) => {}
-            // The writer gave up, for a reason of its own.
-            Ok(false) => break,
-            Err(error) => {
-                let _gone = send.send(Err(error));
-                break;
+/// Sorted rows of a table: records, and where those of a key begin and end.
+#[derive(Debug, Default)]
+struct Block {
+    bytes: Vec<u8>,
+    rows: Vec<(Key, u32, u32)>,
+    /// Whether the table has no more.
+    is_last: bool,
+}
+
+impl Block {
+    fn with_room() -> Self {
+        Self { bytes: Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 8), rows: Vec::new(), is_last: false }
+    }
+}
+
+/// Writes the rows of one table.
+struct Out {
+    table: &'static str,
+    again: Again,
+    ids: Ids,
+    tree: Tree,
+    /// The key of the row before, and its record if it may come again.
+    before: Option<(Key, Vec<u8>)>,
+}
+
+impl Out {
+    fn new(held: &Held, ids: Ids) -> Self {
+        let Held { table, layout, again, .. } = held;
+        Self { table, again: *again, ids, tree: Tree::new(layout.kind, layout.root), before: None }
+    }
+
+    /// Writes rows after those before.
+    ///
+    /// # Errors
+    /// [`Error::Collision`] if a key is taken by another row.
+    fn block(&mut self, pages: &mut Pages, block: &Block) -> Result<()> {
+        for (key, begin, end) in &block.rows {
+            let record = &block.bytes[*begin as usize..*end as usize];
+            match &mut self.before {
+                Some((last, same)) if *last == *key => {
+                    if self.again == Again::IsOnce && same == record {
+                        continue;
+                    }
+                    return Err(Error::Collision { what: self.table, salt: self.ids.salt });
+                }
+                Some((last, same)) => {
+                    *last = *key;
+                    if self.again == Again::IsOnce {
+                        same.clear();
+                        same.extend_from_slice(record);
+                    }
+                }
+                None => self.before = Some((*key, record.to_vec())),
             }
+            self.tree.push(pages, key[0], record)?;
         }
+        Ok(())
     }
 }
 
@@ -185,23 +274,10 @@ impl Held {
     }
 
     /// Returns by how many bytes it grew.
-    fn keep(&mut self, values: &[&dyn ToSql]) -> Result<usize> {
+    fn keep(&mut self, encoder: &mut Encoder, values: &[Field<'_>]) -> Result<usize> {
         let before = self.size();
-        let mut key = Key::default();
         let begin = self.bytes.len();
-        for (at, value) in values.iter().enumerate() {
-            let value = value.to_sql()?;
-            let value = match &value {
-                ToSqlOutput::Borrowed(value) => *value,
-                ToSqlOutput::Owned(value) => ValueRef::from(value),
-                _ => return Err(Error::BuiltIn("a value of a row")),
-            };
-            if let Some(place) = self.key.iter().position(|column| *column == at) {
-                key[place] = value.as_i64().map_err(|_| Error::BuiltIn("a key that is no number"))?;
-            }
-            encode(&mut self.bytes, value);
-        }
-        let short = |at: usize| u32::try_from(at).map_err(|_| Error::BuiltIn("the size of a load"));
+        let key = self.layout.encode(encoder, &mut self.bytes, values)?;
         self.rows.push((key, short(begin)?, short(self.bytes.len())?));
         Ok(self.size() - before)
     }
@@ -218,7 +294,7 @@ impl Held {
             })?;
             self.runs.push(merged);
         }
-        self.rows.sort_unstable_by_key(|(key, begin, _)| (*key, *begin));
+        self.sort_rows();
         let written = run(folder, |out| {
             for (key, begin, end) in &self.rows {
                 write_row(out, *key, &self.bytes[*begin as usize..*end as usize])?;
@@ -230,134 +306,38 @@ impl Held {
         Ok(())
     }
 
-    /// Passes the rows on in order; returns whether somebody still writes them.
-    fn sort(mut self, folder: &Path, mut sorted: Sorted) -> Result<bool> {
-        if !self.runs.is_empty() {
-            self.spill(folder)?;
-            let mut runs = Merge::of(self.runs)?;
-            while let Some((_, row)) = runs.next()? {
-                if !sorted.row(row) {
+    fn sort_rows(&mut self) {
+        self.rows.sort_unstable_by_key(|(key, begin, _)| (*key, *begin));
+    }
+
+    /// Passes its rows on in order; returns whether somebody still writes them.
+    fn sort(mut self, folder: &Path, send: &SyncSender<Result<Block>>) -> Result<bool> {
+        if self.runs.is_empty() {
+            self.sort_rows();
+            return Ok(send.send(Ok(Block { bytes: self.bytes, rows: self.rows, is_last: true })).is_ok());
+        }
+        self.spill(folder)?;
+        let mut runs = Merge::of(self.runs)?;
+        let mut block = Block::with_room();
+        while let Some((key, record)) = runs.next()? {
+            let begin = short(block.bytes.len())?;
+            block.bytes.extend_from_slice(record);
+            block.rows.push((key, begin, short(block.bytes.len())?));
+            if block.bytes.len() >= BLOCK_BYTES {
+                let full = std::mem::replace(&mut block, Block::with_room());
+                if send.send(Ok(full)).is_err() {
                     return Ok(false);
                 }
             }
-            return Ok(sorted.pass_on());
         }
-        self.rows.sort_unstable_by_key(|(key, begin, _)| (*key, *begin));
-        let all = self.rows.iter().all(|(_, begin, end)| sorted.row(&self.bytes[*begin as usize..*end as usize]));
-        Ok(all && sorted.pass_on())
+        block.is_last = true;
+        Ok(send.send(Ok(block)).is_ok())
     }
+}
+
+fn short(at: usize) -> Result<u32> {
+    u32::try_from(at).map_err(|_| Error::BuiltIn("the size of a load"))
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use rusqlite::types::Value;
-
-    const PARTS: &str = "CREATE TABLE parts (whole INTEGER, seq INTEGER, name TEXT, size REAL, mark BLOB,
-        PRIMARY KEY (whole, seq)) WITHOUT ROWID";
-    const COLUMNS: [&str; 5] = ["whole", "seq", "name", "size", "mark"];
-
-    fn ids() -> Ids {
-        Ids::new(0)
-    }
-
-    /// Rows in an order that is none, of every type and of sizes from nothing to a page.
-    fn parts(count: i64) -> Vec<Vec<Value>> {
-        let shuffled = (0..count).map(|at| at * 7919 % count);
-        let value = |of: i64| match of % 3 {
-            0 => Value::Null,
-            1 => Value::Text("é".repeat(usize::try_from(of % 5_000).unwrap())),
-            _ => Value::Blob(of.to_be_bytes().to_vec()),
-        };
-        let row = |of: i64| {
-            let whole = if of % 2 == 0 { -(of << 40) } else { of };
-            vec![
-                Value::Integer(whole),
-                Value::Integer(of % 300),
-                value(of),
-                Value::Real(of as f64 / 3.0),
-                value(of + 1),
-            ]
-        };
-        shuffled.map(row).collect()
-    }
-
-    fn keep(load: &Load, table: usize, row: &[Value]) {
-        let values: Vec<&dyn ToSql> = row.iter().map(|value| value as &dyn ToSql).collect();
-        load.keep(table, &values).unwrap();
-    }
-
-    fn all(conn: &Connection) -> Vec<Vec<Value>> {
-        let mut all = conn.prepare("SELECT * FROM parts ORDER BY whole, seq").unwrap();
-        let all = all.query_map([], |row| (0..COLUMNS.len()).map(|at| row.get(at)).collect()).unwrap();
-        all.map(rusqlite::Result::unwrap).collect()
-    }
-
-    #[test]
-    fn rows_come_back_as_they_were_and_in_order_whatever_the_memory() {
-        let folder = tempfile::tempdir().unwrap();
-        // 1 byte makes a run of every row, and merges of runs.
-        for (count, in_memory) in [(2_003, usize::MAX), (2_003, 100_000), (331, 1)] {
-            let conn = Connection::open_in_memory().unwrap();
-            conn.execute_batch(PARTS).unwrap();
-            let load = Load::keeping(folder.path().to_owned(), true, in_memory);
-            let table = load.table(&conn, "parts", &COLUMNS, Again::Collides).unwrap();
-            let mut rows = parts(count);
-            rows.iter().for_each(|row| keep(&load, table, row));
-            assert_eq!(all(&conn).len(), 0);
-            load.write(&conn, ids()).unwrap();
-            assert!(!load.is_open());
-            rows.sort_by_key(|row| match row[..2] {
-                [Value::Integer(whole), Value::Integer(seq)] => (whole, seq),
-                _ => unreachable!(),
-            });
-            assert!(all(&conn) == rows, "{count} rows, {in_memory} bytes");
-            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        }
-    }
-
-    #[test]
-    fn a_key_that_comes_again_collides_unless_the_row_is_the_same_and_may_come_again() {
-        let [first, mut other] = [0, 0].map(|_| parts(1).remove(0));
-        other[3] = Value::Real(7.0);
-        for (again, second, in_table, collides) in [
-            (Again::Collides, &first, false, true),
-            (Again::IsOnce, &first, false, false),
-            (Again::IsOnce, &other, false, true),
-            (Again::IsOnce, &first, true, false),
-            (Again::IsOnce, &other, true, true),
-        ] {
-            let conn = Connection::open_in_memory().unwrap();
-            conn.execute_batch(PARTS).unwrap();
-            if in_table {
-                let insert = "INSERT INTO parts VALUES (?, ?, ?, ?, ?)";
-                conn.execute(insert, rusqlite::params_from_iter(&first)).unwrap();
-            }
-            let load = Load::new(std::env::temp_dir(), true);
-            let table = load.table(&conn, "parts", &COLUMNS, again).unwrap();
-            let kept = if in_table { vec![second] } else { vec![&first, second] };
-            kept.into_iter().for_each(|row| keep(&load, table, row));
-            let written = load.write(&conn, ids());
-            match written {
-                Err(Error::Collision { what: "parts", salt: 0 }) => assert!(collides),
-                written => assert!(written.is_ok() && !collides, "{again:?} {second:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn a_key_that_comes_again_collides_wherever_it_is_among_many_rows() {
-        for again in [0, 40, 99] {
-            let conn = Connection::open_in_memory().unwrap();
-            conn.execute_batch(PARTS).unwrap();
-            let load = Load::new(std::env::temp_dir(), true);
-            let table = load.table(&conn, "parts", &COLUMNS, Again::Collides).unwrap();
-            let rows = parts(101);
-            rows.iter().chain([&rows[again]]).for_each(|row| keep(&load, table, row));
-            let written = load.write(&conn, ids());
-            assert!(matches!(written, Err(Error::Collision { what: "parts", salt: 0 })), "{again}: {written:?}");
-        }
-    }
-}
+mod tests;

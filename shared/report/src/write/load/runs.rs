@@ -4,6 +4,7 @@ use super::Key;
 use crate::error::{Error, Result};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Seek as _, Write as _};
 use std::path::Path;
@@ -56,34 +57,34 @@ impl Next {
 pub(super) struct Merge {
     runs: Vec<Next>,
     heads: BinaryHeap<Reverse<(Key, usize)>>,
-    /// The run whose row was handed out last.
-    last: Option<usize>,
+    /// Whether the first row was handed out.
+    began: bool,
 }
 
 impl Merge {
     pub(super) fn of(runs: Vec<File>) -> Result<Self> {
-        let mut merge = Self { runs: Vec::with_capacity(runs.len()), heads: BinaryHeap::new(), last: None };
+        let mut merge = Self { runs: Vec::with_capacity(runs.len()), heads: BinaryHeap::new(), began: false };
         for (at, file) in runs.into_iter().enumerate() {
-            let file = BufReader::with_capacity(BUFFER, file);
-            merge.runs.push(Next { file, key: Key::default(), row: Vec::new() });
-            merge.advance(at)?;
+            let mut run = Next { file: BufReader::with_capacity(BUFFER, file), key: Key::default(), row: Vec::new() };
+            if run.advance()? {
+                merge.heads.push(Reverse((run.key, at)));
+            }
+            merge.runs.push(run);
         }
         Ok(merge)
     }
 
-    fn advance(&mut self, at: usize) -> Result<()> {
-        if self.runs[at].advance()? {
-            self.heads.push(Reverse((self.runs[at].key, at)));
-        }
-        Ok(())
-    }
-
     pub(super) fn next(&mut self) -> Result<Option<(Key, &[u8])>> {
-        if let Some(last) = self.last.take() {
-            self.advance(last)?;
+        if std::mem::replace(&mut self.began, true)
+            && let Some(mut last) = self.heads.peek_mut()
+        {
+            let Reverse((key, at)) = &mut *last;
+            let run = &mut self.runs[*at];
+            match run.advance()? {
+                true => *key = run.key,
+                false => drop(PeekMut::pop(last)),
+            }
         }
-        let Some(Reverse((key, at))) = self.heads.pop() else { return Ok(None) };
-        self.last = Some(at);
-        Ok(Some((key, &self.runs[at].row)))
+        Ok(self.heads.peek().map(|Reverse((key, at))| (*key, self.runs[*at].row.as_slice())))
     }
 }
