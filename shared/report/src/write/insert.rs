@@ -9,11 +9,12 @@ use crate::lists::ids::Ids;
 use crate::lists::times;
 use crate::lists::words::Words;
 use crate::rows::{InsertInto, row};
+use crate::write::counting::Counting;
 use crate::write::folded::{Change, Folded};
 use crate::write::insert_esp::{InsertEsp, SessionKeys};
 use crate::write::insert_failure::{FailureKeys, InsertFailure};
 use crate::write::load::Load;
-use crate::write::totals::{Counted, Device, Sender, Totals};
+use crate::write::totals::{Counted, Device, Sender};
 use rusqlite::Connection;
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -84,7 +85,7 @@ impl<'c> Insert<'c> {
     /// Writes all rows of an enrollment that started on `cutoff` or later, and counts them. `number` is its number.
     pub(crate) fn enrollment<C: Borrow<Change>>(
         &mut self,
-        totals: &mut Totals,
+        counting: &mut Counting,
         settings: &TenantSettings,
         cutoff: Day,
         number: i64,
@@ -129,7 +130,7 @@ impl<'c> Insert<'c> {
                 session_no: session.map(|session| session_no(session)),
                 day: day_of(attempt.started_at),
             };
-            self.attempt(totals, keys, history, enrollment, attempt)?;
+            self.attempt(counting, keys, history, enrollment, attempt)?;
         }
         for session in &sessions {
             let attempt = attempts.iter().find(|attempt| session.attempt == Some(attempt.id));
@@ -138,21 +139,21 @@ impl<'c> Insert<'c> {
             let keys = SessionKeys { number: of, enrollment_no: number, attempt_no, day };
             self.sessions.session(&mut self.words, &self.people, keys, session)?;
             if let Some(profile) = self.words.id(Some(&session.profile.id))? {
-                totals.session(profile, 1);
+                counting.session(profile)?;
             }
             if session.attempt.is_none() && session.state == SessionState::Failed {
                 let keys = FailureKeys { number: of, enrollment_no: number, day, platform: Some(Platform::Windows) };
-                self.failures.of_session(totals, &mut self.words, &self.people, keys, session)?;
+                self.failures.of_session(counting, &mut self.words, &self.people, keys, session)?;
             }
         }
         for failure in failures {
             let of = ids.failure(failure.at, item, &failure.event);
             let (day, platform) = (day_of(failure.at), enrollment.about.platform);
             let keys = FailureKeys { number: of, enrollment_no: number, day, platform };
-            self.failures.of_device(totals, &mut self.words, &self.people, keys, failure)?;
+            self.failures.of_device(counting, &mut self.words, &self.people, keys, failure)?;
         }
         self.device_sources(number, history, enrollment.as_of, cutoff, &day_of)?;
-        self.device(totals, number, item, history, enrollment, &attempts, &sessions)
+        self.device(counting, number, item, history, enrollment, &attempts, &sessions)
     }
 
     /// Writes which senders reported anything about the device from `cutoff` on, and what each last reported about its
@@ -202,7 +203,7 @@ impl<'c> Insert<'c> {
     #[allow(clippy::too_many_arguments)]
     fn device(
         &mut self,
-        totals: &mut Totals,
+        counting: &mut Counting,
         number: i64,
         item: &str,
         history: &History,
@@ -228,7 +229,7 @@ impl<'c> Insert<'c> {
             first_outcome: first,
             first_judged,
         };
-        totals.device(counted, 1);
+        counting.device(counted)?;
         let words = &mut self.words;
         // Of several identifiers of one kind, the first: it stays the same whichever was reported last.
         let identifier = |kind| {
@@ -268,7 +269,7 @@ impl<'c> Insert<'c> {
 
     fn attempt(
         &mut self,
-        totals: &mut Totals,
+        counting: &mut Counting,
         keys: AttemptKeys,
         history: &History,
         enrollment: &Enrollment,
@@ -327,8 +328,9 @@ impl<'c> Insert<'c> {
             user_id_word: words.id(self.people.name(about.user_id.as_deref()).as_deref())?,
         });
         self.ids.unique("attempts", inserted)?;
-        for (seq, key) in (1_i64..).zip(&attempt.events) {
-            if let Some(event) = history.event(key) {
+        let events: Vec<Option<&Event>> = attempt.events.iter().map(|key| history.event(key)).collect();
+        for (seq, event) in (1_i64..).zip(&events) {
+            if let Some(event) = event {
                 self.event(number, seq, event)?;
             }
         }
@@ -342,9 +344,9 @@ impl<'c> Insert<'c> {
                 row! { attempt_no: number, seq: seq, action_id: action, entered_at: entered_at, left_at: left_at };
             self.step.insert(step)?;
         }
-        let sources = self.senders(number, history, enrollment, attempt)?;
+        let sources = self.senders(number, &events, history, enrollment, attempt)?;
         let failure_keys = FailureKeys { number, enrollment_no, day, platform: about.platform };
-        self.failures.of_attempt(totals, &mut self.words, &self.people, failure_keys, attempt)?;
+        self.failures.of_attempt(counting, &mut self.words, &self.people, failure_keys, attempt)?;
         let counted = Counted {
             day: day.get(),
             platform: id_of(about.platform),
@@ -366,7 +368,7 @@ impl<'c> Insert<'c> {
             os_version: os_version.unwrap_or(0),
             enrollment_type: enrollment_type.unwrap_or(0),
         };
-        totals.attempt(&counted, 1);
+        counting.attempt(counted)?;
         Ok(())
     }
 
@@ -374,6 +376,7 @@ impl<'c> Insert<'c> {
     fn senders(
         &mut self,
         attempt_no: i64,
+        events: &[Option<&Event>],
         history: &History,
         enrollment: &Enrollment,
         attempt: &Attempt,
@@ -384,7 +387,7 @@ impl<'c> Insert<'c> {
             matches!(event.body, Body::Esp(_)) && (attempt.started_at..=until).contains(&event.placed())
         });
         let mut senders: BTreeMap<&str, Reports> = BTreeMap::new();
-        for event in attempt.events.iter().filter_map(|key| history.event(key)).chain(of_page) {
+        for event in events.iter().copied().flatten().chain(of_page) {
             let reports = senders.entry(&event.key.source).or_insert(Reports::NOTHING);
             *reports = reports.and(event.reports);
         }

@@ -6,8 +6,9 @@ use crate::lists::dictionary::{Coded as _, FailureSubject, id_of};
 use crate::lists::ids::Ids;
 use crate::lists::words::Words;
 use crate::rows::{InsertInto, row};
+use crate::write::counting::Counting;
 use crate::write::load::Load;
-use crate::write::totals::{Failed, Totals};
+use crate::write::totals::Failed;
 use rusqlite::Connection;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -101,7 +102,7 @@ impl<'c> InsertFailure<'c> {
     /// Writes what was reported of an attempt's failure.
     pub(crate) fn of_attempt(
         &mut self,
-        totals: &mut Totals,
+        counting: &mut Counting,
         words: &mut Words,
         people: &People,
         keys: FailureKeys,
@@ -120,13 +121,13 @@ impl<'c> InsertFailure<'c> {
             resolved: None,
             phase: attempt.place.as_ref().and_then(|place| Phase::read(place.action.name())),
         };
-        self.write(totals, words, people, keys, &happened, failure)
+        self.write(counting, words, people, keys, &happened, failure)
     }
 
     /// Writes what was reported of the failure of a session that belongs to no attempt.
     pub(crate) fn of_session(
         &mut self,
-        totals: &mut Totals,
+        counting: &mut Counting,
         words: &mut Words,
         people: &People,
         keys: FailureKeys,
@@ -139,13 +140,13 @@ impl<'c> InsertFailure<'c> {
             resolved: None,
             phase: session.failed_phase,
         };
-        self.write(totals, words, people, keys, &happened, &session.failure())
+        self.write(counting, words, people, keys, &happened, &session.failure())
     }
 
     /// Writes what was reported of a device's failure outside any attempt.
     pub(crate) fn of_device(
         &mut self,
-        totals: &mut Totals,
+        counting: &mut Counting,
         words: &mut Words,
         people: &People,
         keys: FailureKeys,
@@ -160,13 +161,13 @@ impl<'c> InsertFailure<'c> {
         };
         let none = Failure::default();
         let reported = failure.failure.as_ref().unwrap_or(&none);
-        self.write(totals, words, people, keys, &happened, reported)
+        self.write(counting, words, people, keys, &happened, reported)
     }
 
     /// Writes a failure and what it can mean, and counts it unless the attempt counts as abandoned.
     fn write(
         &mut self,
-        totals: &mut Totals,
+        counting: &mut Counting,
         words: &mut Words,
         people: &People,
         keys: FailureKeys,
@@ -220,7 +221,7 @@ impl<'c> InsertFailure<'c> {
             reason: reason.unwrap_or(0),
             category,
         };
-        totals.failure(counted, 1);
+        counting.failure(counted)?;
         self.advise(counted, Failure { code, message: None, ..failure.clone() })
     }
 

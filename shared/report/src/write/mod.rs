@@ -2,6 +2,7 @@
 
 pub(crate) mod annotations;
 pub(crate) mod app_names;
+mod counting;
 mod delete;
 pub(crate) mod folded;
 pub(crate) mod insert;

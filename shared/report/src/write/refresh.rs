@@ -10,12 +10,12 @@ use crate::file::sql::INDEXES;
 use crate::rows::{InsertInto, row};
 use crate::write::annotations;
 use crate::write::app_names;
+use crate::write::counting::Counting;
 use crate::write::delete::Delete;
 use crate::write::folded::{Change, Folded, Folding};
 use crate::write::insert::Insert;
 use crate::write::load::{Load, beside};
 use crate::write::profiles;
-use crate::write::totals::Totals;
 use crate::write::web;
 use crate::write::working::Working;
 use rusqlite::Connection;
@@ -52,7 +52,7 @@ pub struct Refresh<'w> {
     load: Rc<Load>,
     insert: Insert<'w>,
     delete: Delete<'w>,
-    totals: Totals,
+    counting: Counting,
 }
 
 impl Working {
@@ -103,9 +103,9 @@ impl<'w> Refresh<'w> {
             indexed,
             unreadable: !fresh,
             insert: Insert::new(conn, *ids, people.clone(), Arc::clone(advice), &load)?,
+            counting: Counting::new(&load)?,
             load,
             delete: Delete::new(conn, *ids)?,
-            totals: Totals::new(),
         })
     }
 
@@ -129,14 +129,8 @@ impl<'w> Refresh<'w> {
         if self.load.is_open() {
             self.load.came(number);
         }
-        self.insert.enrollment(&mut self.totals, &self.folding.settings, self.cutoff, number, folded)?;
-        if self.totals.is_full() {
-            match self.load.is_open() {
-                true => self.totals.spill(self.load.folder())?,
-                false => self.totals.flush(self.conn)?,
-            }
-        }
-        Ok(())
+        self.insert.enrollment(&mut self.counting, &self.folding.settings, self.cutoff, number, folded)?;
+        self.counting.bound(self.conn)
     }
 
     /// Whether the file has the item, in any version. While a new file is loaded, an item that collides with another is
@@ -200,7 +194,7 @@ impl<'w> Refresh<'w> {
             self.settle()?;
             if self.delete.has(item)? {
                 *self.removed = true;
-                self.delete.item(&mut self.totals, item)?;
+                self.delete.item(self.counting.totals()?, item)?;
             }
         }
         Ok(())
@@ -213,10 +207,10 @@ impl<'w> Refresh<'w> {
     pub fn finish(mut self) -> Result<()> {
         if !self.fresh {
             *self.removed = true;
-            self.delete.before(&mut self.totals, &self.folding.settings, self.cutoff)?;
+            self.delete.before(self.counting.totals()?, &self.folding.settings, self.cutoff)?;
         }
         self.settle()?;
-        self.totals.flush(self.conn)?;
+        self.counting.totals()?.flush(self.conn)?;
         profiles::rewrite(self.conn, self.profiles)?;
         app_names::rewrite(self.conn, self.ids, self.app_names)?;
         annotations::rewrite(self.conn, self.annotations)?;
@@ -251,10 +245,11 @@ impl<'w> Refresh<'w> {
     fn settle(&mut self) -> Result<()> {
         if self.load.is_open() {
             self.load.take_built_in(self.conn)?;
-            let sums = self.totals.new_tables(self.conn)?;
+            let totals = self.counting.totals()?;
+            let sums = totals.new_tables(self.conn)?;
             beside(self.conn, |pages| {
                 self.load.write(pages, self.ids)?;
-                self.totals.load(sums, pages)
+                totals.load(sums, pages)
             })?;
         }
         if !self.indexed {
