@@ -56,3 +56,20 @@ pub(crate) fn read(event: &Value, now: Timestamp) -> Option<Heard> {
     };
     Some(Heard { tenant, id: text("id")?.to_owned(), news: News::Ended(event) })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_rule_of_the_deployment_asks_for_the_same_events() {
+        let template = include_str!("../../../infra/template.yaml");
+        let (_, rule) = template.split_once("\n  NotifyNews:\n").unwrap();
+        let (_, types) = rule.split_once("detail-type:\n").unwrap();
+        let types: Vec<&str> = types.lines().map_while(|line| line.trim().strip_prefix("- ")).collect();
+        let about = ABOUT.into_iter().chain([Transition::ReportPublished]);
+        assert_eq!(types, about.map(Transition::name).collect::<Vec<_>>());
+    }
+}

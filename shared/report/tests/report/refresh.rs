@@ -7,12 +7,13 @@ use common::{
     Rng, about, annotations, at, build, changes, context, differences, dump, event, step, tenant, with_profiles, world,
 };
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use vestibule_domain::annotation::Annotations;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::esp::{AppNames, EspSession};
-use vestibule_domain::{ComplianceSource, History, Kind, Millis, Platform, TenantSettings, Timestamp, fold};
+use vestibule_domain::{History, Kind, Millis, Platform, TenantSettings, Timestamp, fold};
 use vestibule_report::{Change, Error, Working};
 
 fn settings() -> TenantSettings {
@@ -279,16 +280,24 @@ fn settings_that_change_history_require_a_new_file() {
     build(&folder.path().join("w"), &context(&tenant, &settings), &[], as_of).publish(&out, None).unwrap();
     let opens = |settings: &TenantSettings| Working::open(&out, &context(&tenant, settings)).unwrap().is_some();
     assert!(opens(&settings));
-    assert!(opens(&TenantSettings { device_limit: 3, ..settings.clone() }));
-    assert!(!opens(&TenantSettings { time_zone: chrono_tz::UTC, ..settings.clone() }));
-    assert!(!opens(&TenantSettings { require_compliance: false, ..settings.clone() }));
-    assert!(!opens(&TenantSettings { windows_idle_limit_minutes: 60, ..settings.clone() }));
-    assert!(!opens(&TenantSettings { macos_idle_limit_minutes: 60, ..settings.clone() }));
-    assert!(!opens(&TenantSettings { compliance_limit_minutes: 60, ..settings.clone() }));
-    let source = ComplianceSource::All("graph".to_owned());
-    assert!(!opens(&TenantSettings { compliance_source: source, ..settings.clone() }));
-    assert!(!opens(&TenantSettings { retention_days: 90, ..settings.clone() }));
-    assert!(!opens(&TenantSettings { pseudonymise: true, ..settings.clone() }));
+    let members = serde_json::to_value(&settings).unwrap();
+    let members = members.as_object().unwrap();
+    assert!(members.len() >= 10, "{members:?}");
+    for (member, value) in members {
+        let other = match (member.as_str(), value) {
+            ("timeZone", _) => json!("Pacific/Auckland"),
+            ("exportAt", _) => json!("03:30"),
+            ("complianceSource", _) => json!("graph"),
+            ("retentionDays", _) => json!(90),
+            (_, Value::Bool(value)) => json!(!value),
+            (_, value) => json!(value.as_u64().unwrap() + 3),
+        };
+        let mut changed = members.clone();
+        changed.insert(member.clone(), other);
+        let changed: TenantSettings = serde_json::from_value(changed.into()).unwrap();
+        assert_ne!(changed, settings, "{member}");
+        assert_eq!(opens(&changed), !changed.alters_history(&settings), "{member}");
+    }
     let other = vestibule_domain::TenantId::parse("fabrikam").unwrap();
     assert!(Working::open(&out, &context(&other, &settings)).unwrap().is_none());
 }

@@ -60,6 +60,21 @@ fn every_command_is_run_by_a_test() {
 }
 
 #[test]
+fn the_guide_says_what_each_command_for_stacks_needs() {
+    let documented = crate::operators::documented();
+    let mut of_stacks = std::collections::BTreeSet::new();
+    for name in commands(&[]).0 {
+        let (members, help) = commands(&[&name]);
+        if help.contains("--stack") {
+            of_stacks.insert(name.clone());
+        }
+        let members = members.iter().filter(|member| commands(&[&name, member]).1.contains("--stack"));
+        of_stacks.extend(members.map(|member| format!("{name} {member}")));
+    }
+    assert_eq!(documented.into_keys().collect::<std::collections::BTreeSet<_>>(), of_stacks);
+}
+
+#[test]
 fn the_readme_has_every_option_of_serve() {
     let readme = Page::open("README.md").text;
     let help = run_alone(&["serve", "--help"]).stdout;
