@@ -25,6 +25,9 @@ pub enum Error {
     /// An earlier refresh stopped half-way: discard the file.
     #[error("the file is unusable after an unfinished refresh")]
     Unfinished,
+    /// The file cannot be read while it is refreshed.
+    #[error("the file cannot be shared")]
+    Unshared,
     /// The file was never refreshed, so there is nothing to publish or read.
     #[error("the file has not been refreshed yet")]
     Empty,

@@ -23,6 +23,7 @@ mod rows;
 mod tell;
 mod write;
 
+pub use ask::Snapshot;
 pub use ask::reader;
 pub use ask::reader::{Basis, Reader};
 pub use error::{Error, Result};

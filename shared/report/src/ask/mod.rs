@@ -5,6 +5,9 @@
 //! invalid, there is no answer, because ignoring a filter would give a wrong number.
 
 pub mod reader;
+mod snapshot;
+
+pub use snapshot::Snapshot;
 
 use crate::ask::reader::Reader;
 use crate::error::{Error, Result};

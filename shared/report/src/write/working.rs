@@ -1,10 +1,11 @@
 //! A file being brought up to date.
 //!
 //! It is the caller's own copy in a temporary place: a refresh writes without a journal, so a file whose
-//! refresh did not finish is discarded, never repaired.
+//! refresh did not finish is discarded, never repaired. A file that is [shared](Working::share) has a log instead, so that
+//! others read it as the last refresh left it; it is discarded all the same.
 
 use crate::SCHEMA_VERSION;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::file::pseudonym::People;
 use crate::file::{Context, built_in, is_ours, meta, schema, set_meta};
 use crate::lists::ids::Ids;
@@ -176,6 +177,19 @@ impl Working {
     /// Sets the current annotations: the next refresh writes them. There are none if never set.
     pub fn set_annotations(&mut self, annotations: &Annotations) {
         self.annotations.clone_from(annotations);
+    }
+
+    /// Lets [snapshots](crate::Snapshot) read the file while it is refreshed: from now on a refresh goes into a log beside the
+    /// file until it is finished.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or somebody else has it open.
+    pub fn share(&self) -> Result<()> {
+        self.conn.execute_batch("PRAGMA locking_mode = NORMAL")?;
+        // The lock is given back by the next statement that reads; entering the log before that would keep it.
+        self.as_of()?;
+        let mode: String = self.conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        if mode == "wal" { Ok(()) } else { Err(Error::Unshared) }
     }
 
     /// Whose file it is.

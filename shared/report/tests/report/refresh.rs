@@ -14,7 +14,7 @@ use vestibule_domain::annotation::Annotations;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::esp::{AppNames, EspSession};
 use vestibule_domain::{History, Kind, Millis, Platform, TenantSettings, Timestamp, fold};
-use vestibule_report::{Change, Error, Working};
+use vestibule_report::{Change, Error, Snapshot, Working};
 
 fn settings() -> TenantSettings {
     TenantSettings { time_zone: chrono_tz::Europe::Berlin, ..TenantSettings::default() }
@@ -57,7 +57,8 @@ proptest! {
 
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let mut refreshed = Working::create(&path("refreshed"), &context).unwrap();
+        let mut current = path("refreshed");
+        let mut refreshed = Working::create(&current, &context).unwrap();
         let (mut last, mut known) = (Vec::new(), Timestamp::MIN);
         let (mut profiles, mut names, mut notes) = (Profiles::default(), Arc::default(), Annotations::default());
         for (number, as_of) in (0..).zip(&instants) {
@@ -83,6 +84,14 @@ proptest! {
             notes = if rng.one_in(2) { annotations(&[("2026-02-03", "One"), ("2026-03-04", "Two")]) } else { notes };
             notes = if rng.one_in(4) { Annotations::default() } else { notes };
             refreshed.set_annotations(&notes);
+            // Others may read the file meanwhile, and see none of it before it is finished.
+            let before = refreshed.as_of().unwrap();
+            let shown = before.filter(|_| rng.one_in(4)).map(|before| {
+                refreshed.share().unwrap();
+                (before, Snapshot::open(&current).unwrap())
+            });
+            let seen = |snapshot: &Snapshot| snapshot.read(|file| Ok((file.as_of(), file.status()?))).unwrap();
+            let was = shown.as_ref().map(|(_, snapshot)| seen(snapshot).1);
             let mut refresh = refreshed.refresh(*as_of).unwrap();
             let first = rng.one_in(2);
             if first {
@@ -97,12 +106,21 @@ proptest! {
             if !first {
                 gone.iter().for_each(|item| refresh.remove(item).unwrap());
             }
+            if let (Some((before, snapshot)), Some(was)) = (&shown, was) {
+                prop_assert_eq!(seen(snapshot), (*before, was));
+            }
             refresh.finish().unwrap();
+            if let Some((_, snapshot)) = &shown {
+                let now = refreshed.reader().unwrap().status().unwrap();
+                prop_assert_eq!(seen(snapshot), (*as_of, now));
+            }
+            drop(shown);
             // Half of the time the refresh goes on from a published copy.
             if rng.one_in(2) {
                 let name = path(&format!("given-{number}"));
                 refreshed.publish(&name, None).unwrap();
                 refreshed = Working::open(&name, &context).unwrap().unwrap();
+                current = name;
             }
         }
         let as_of = *instants.last().unwrap();
