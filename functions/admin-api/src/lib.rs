@@ -42,6 +42,7 @@ use crate::operation::{By, Found, Open, Operation, Served, Who};
 use crate::query::parameters;
 use http::Method;
 use std::sync::Arc;
+use std::time::Duration;
 use vestibule_archive::{Archive, ArchiveError};
 use vestibule_domain::Timestamp;
 use vestibule_platform::{
@@ -95,6 +96,14 @@ impl Api {
     #[must_use]
     pub fn reached_at(mut self, public: Option<&str>) -> Self {
         self.access = Arc::new(Access::clone(&self.access).reached_at(public));
+        self
+    }
+
+    /// The same API, whose questions wait this long for what changed just now: see
+    /// [`Archive::with_patience`](vestibule_archive::Archive::with_patience).
+    #[must_use]
+    pub fn with_patience(mut self, patience: Option<Duration>) -> Self {
+        self.archive = self.archive.with_patience(patience);
         self
     }
 
@@ -183,7 +192,17 @@ impl Api {
             Who::Admins => call.role == Role::Admin,
             Who::UnlimitedAdmins => call.role == Role::Admin && call.scope_tags.is_empty(),
         };
-        if may { self.answer(operation, call).await } else { Err(Problem::forbidden()) }
+        if !may {
+            return Err(Problem::forbidden());
+        }
+        let changes = ![Method::GET, Method::HEAD].contains(call.request.method());
+        let changed = changes.then(|| call.tenant.id.clone());
+        let answer = self.answer(operation, call).await;
+        if let Some(tenant) = changed {
+            // Whoever was answered finds the change in the next answer.
+            self.archive.changed_at(&tenant, Timestamp::from_millis(self.clock.now_millis()));
+        }
+        answer
     }
 
     /// Calls an operation's handler.

@@ -16,6 +16,7 @@ use report_tick::Tick;
 use serde_json::{Value, json};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::task::JoinSet;
 use vestibule_archive::{self as archive, Archive};
 use vestibule_domain::{TenantId, Timestamp};
@@ -317,6 +318,13 @@ impl App {
     #[must_use]
     pub fn reached_at(mut self, public: Option<&str>) -> Self {
         self.api = self.api.reached_at(public);
+        self
+    }
+
+    /// The same, whose API waits this long for what changed just now.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Option<Duration>) -> Self {
+        self.api = self.api.with_patience(patience);
         self
     }
 

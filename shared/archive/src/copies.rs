@@ -4,6 +4,7 @@
 //! Must stay true: a tenant has one copy at a time. So a copy that is in use or waited for is never closed.
 
 use crate::current::Copy;
+use crate::shown::Shown;
 use lru::LruCache;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,8 +28,15 @@ impl Default for Room {
 /// How long a copy is kept that nobody asks.
 const IDLE: Millis = Millis::from_minutes(15);
 
+/// One tenant's copy, and what it shows to questions that do not wait for it.
+#[derive(Default)]
+pub(crate) struct One {
+    pub copy: tokio::sync::Mutex<Copy>,
+    pub shown: Shown,
+}
+
 struct Entry {
-    copy: Arc<tokio::sync::Mutex<Copy>>,
+    one: Arc<One>,
     bytes: u64,
     asked_at: Timestamp,
 }
@@ -36,7 +44,7 @@ struct Entry {
 impl Entry {
     /// Whether nobody uses it or waits for it. Whoever does holds it too, and got it under the lock of all.
     fn is_idle(&self) -> bool {
-        Arc::strong_count(&self.copy) == 1
+        Arc::strong_count(&self.one) == 1
     }
 }
 
@@ -56,11 +64,11 @@ impl Copies {
     }
 
     /// The tenant's copy, which may be empty, for a question of this instant.
-    pub(crate) fn of(&self, tenant: &TenantId, now: Timestamp) -> Arc<tokio::sync::Mutex<Copy>> {
+    pub(crate) fn of(&self, tenant: &TenantId, now: Timestamp) -> Arc<One> {
         let mut held = self.held();
-        let entry = held.get_or_insert_mut(tenant.clone(), || Entry { copy: Arc::default(), bytes: 0, asked_at: now });
+        let entry = held.get_or_insert_mut(tenant.clone(), || Entry { one: Arc::default(), bytes: 0, asked_at: now });
         entry.asked_at = now;
-        Arc::clone(&entry.copy)
+        Arc::clone(&entry.one)
     }
 
     /// Notes the size of the tenant's copy, and closes others until all fit. Returns how many were closed.
@@ -103,8 +111,13 @@ impl Copies {
     }
 
     /// The tenant's copy, if there is one.
-    pub(crate) fn held_of(&self, tenant: &TenantId) -> Option<Arc<tokio::sync::Mutex<Copy>>> {
-        self.held().peek(tenant).map(|entry| Arc::clone(&entry.copy))
+    pub(crate) fn held_of(&self, tenant: &TenantId) -> Option<Arc<One>> {
+        self.held().peek(tenant).map(|entry| Arc::clone(&entry.one))
+    }
+
+    /// All tenants that have a copy, with it.
+    pub(crate) fn all(&self) -> Vec<(TenantId, Arc<One>)> {
+        self.held().iter().map(|(tenant, entry)| (tenant.clone(), Arc::clone(&entry.one))).collect()
     }
 
     /// Closes the copies that nobody has asked for [`IDLE`]. Returns how many were closed.
@@ -128,7 +141,23 @@ fn oldest_but(held: &LruCache<TenantId, Entry>, tenant: &TenantId) -> Option<Ten
 /// Closes the file; whatever is left of it in the folder is removed with it.
 fn close(held: &mut LruCache<TenantId, Entry>, tenant: &TenantId, path: &Path) {
     drop(held.pop(tenant));
-    let _gone_already = std::fs::remove_file(path);
+    let _gone_already = remove(path);
+}
+
+/// Removes a copy that nobody has open, and a log that a killed process left beside one.
+pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
+    let beside = ["-wal", "-shm"].map(|ending| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        name
+    });
+    for path in [path.as_os_str()].into_iter().chain(beside.iter().map(AsRef::as_ref)) {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -170,13 +170,24 @@ impl Archive {
     /// # Errors
     /// When the file cannot be removed.
     pub async fn forget_copy(&self, tenant: &TenantId) -> Result<(), ArchiveError> {
-        if let Some(copy) = self.copies.held_of(tenant) {
-            let mut copy = copy.lock_owned().await;
+        if let Some(one) = self.copies.held_of(tenant) {
+            let mut copy = one.copy.lock().await;
+            one.shown.hide().await;
             *copy = crate::current::Copy::default();
-            match std::fs::remove_file(self.path_of(tenant)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-                _ => {}
-            }
+            crate::copies::remove(&self.path_of(tenant))?;
+        }
+        Ok(())
+    }
+
+    /// Closes all copies of this process, which ends, and removes what is left of them. When it returns, nobody works on one
+    /// any more: bringing one up to date may have gone on after its question was answered.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub async fn forget_copies(&self) -> Result<(), ArchiveError> {
+        for (tenant, one) in self.copies.all() {
+            one.shown.end();
+            self.forget_copy(&tenant).await?;
         }
         Ok(())
     }

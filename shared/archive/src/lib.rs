@@ -17,6 +17,7 @@ mod prune;
 mod publish;
 mod refresh;
 mod retention;
+mod shown;
 mod standing;
 mod upload;
 mod verify;
@@ -34,8 +35,9 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 use vestibule_advice::Catalogue;
-use vestibule_domain::{Millis, Timestamp};
+use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_platform::Links;
 use vestibule_store::Store;
 
@@ -54,6 +56,8 @@ pub struct Archive {
     advice: Arc<Catalogue>,
     /// How old an answer may be; each answer states its instant.
     staleness: Millis,
+    /// How long a question waits for its copy before it is answered by what the last refresh left; `None` if it always waits.
+    patience: Option<Duration>,
     /// The folder for copies; its contents may be lost at any time.
     scratch: PathBuf,
     /// Whether work on files runs on the calling task.
@@ -81,6 +85,7 @@ impl Archive {
             links: None,
             advice,
             staleness: Millis::new(0),
+            patience: None,
             scratch,
             inline: false,
             copies: copies::Copies::default(),
@@ -120,6 +125,23 @@ impl Archive {
     pub const fn with_staleness(mut self, staleness: Millis) -> Self {
         self.staleness = staleness;
         self
+    }
+
+    /// The same, for a process that goes on when it has answered: a question that would wait for longer than this is answered
+    /// by the copy as it was some seconds ago, while it is brought up to date. The answer says its instant. With `None` it
+    /// always waits.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Option<Duration>) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Notes that the tenant was changed at this instant and that somebody is answered so: no answer of this process is from
+    /// before it. What senders post is no such change.
+    pub fn changed_at(&self, tenant: &TenantId, at: Timestamp) {
+        if let Some(one) = self.copies.held_of(tenant) {
+            one.shown.changed(at);
+        }
     }
 
     /// The same, with room for this many bytes and this many copies of tenants' files on the disk; those not used for

@@ -132,7 +132,7 @@ impl Archive {
         };
         let nightly = Changed::Index(FromIndex::NIGHTLY);
         let once = Self { store: self.store.passing(), ..self.clone() };
-        let (mut working, _) = once.bring_up(working, &working_path, &owner, as_of, nightly).await?;
+        let (mut working, _) = once.bring_up(working, &working_path, &owner, as_of, nightly, None).await?;
         let refresh_ms = millis(began.elapsed());
         let erasings = self.of_files(&tenant.id).await?;
         // Of the others the table still had something, perhaps, when it was read.

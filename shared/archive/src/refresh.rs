@@ -6,6 +6,8 @@
 //! bounded, however much there is: the heads of two chunks, and a few parts.
 
 use crate::changed::{Changed, Sought};
+use crate::copies::remove;
+use crate::shown::Shown;
 use crate::{Archive, ArchiveError};
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::path::Path;
@@ -192,16 +194,14 @@ impl Archive {
     pub(crate) async fn create(&self, path: &Path, owner: &Owner) -> Result<Working, ArchiveError> {
         let (path, owner) = (path.to_owned(), owner.clone());
         self.work(move || {
-            if path.try_exists()? {
-                std::fs::remove_file(&path)?;
-            }
+            remove(&path)?;
             Ok(Working::create(&path, &owner.context())?)
         })
         .await?
     }
 
     /// Brings `working` up to `as_of`, and returns what that took. If two names have the same hash, the file is built
-    /// from nothing with another salt.
+    /// from nothing with another salt. `shown` is what shows the file to others, who must leave it before it is replaced.
     pub(crate) async fn bring_up(
         &self,
         mut working: Working,
@@ -209,10 +209,17 @@ impl Archive {
         owner: &Owner,
         as_of: Timestamp,
         changed: Changed,
+        shown: Option<&Shown>,
     ) -> Result<(Working, Looked), ArchiveError> {
+        let hide = async || {
+            if let Some(shown) = shown {
+                shown.hide().await;
+            }
+        };
         let is_too_old = working.as_of()?.is_some_and(|then| as_of - then > REFRESHED_FOR);
         if is_too_old {
             // Something that changed since may already be gone from the table, and would stay in the file.
+            hide().await;
             drop(working);
             working = self.create(path, owner).await?;
         }
@@ -226,9 +233,10 @@ impl Archive {
         }
         for _ in 0..MOST_SALTS {
             let Err(ArchiveError::Report(ReportError::Collision { salt, .. })) = refreshed else { break };
+            hide().await;
             let (path, owner) = (path.to_owned(), owner.clone());
             let anew = self.work(move || {
-                std::fs::remove_file(&path)?;
+                remove(&path)?;
                 let mut working = Working::create_salted(&path, &owner.context(), salt + 1)?;
                 owner.lend(&mut working);
                 Ok::<_, ArchiveError>(working)
@@ -281,9 +289,12 @@ impl Archive {
             let read = std::iter::from_fn(|| receive.blocking_recv());
             write(working, &opening, as_of, &overdue, read, Opens::OnItsThread)
         });
-        // If the writer stopped, its own error below says why.
-        read_ahead(store, items, as_of, &mut Taker::Writer(send)).await?;
-        Ok((writer.await??, looked))
+        let read = read_ahead(store, items, as_of, &mut Taker::Writer(send)).await;
+        // The file is closed before anybody goes on: if reading failed, the writer gives up.
+        let written = writer.await?;
+        // If the writer stopped, its own error says why.
+        read?;
+        Ok((written?, looked))
     }
 }
 

@@ -8,6 +8,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_eventbridge::config::SharedCredentialsProvider;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The resources of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,9 @@ const REQUESTS_A_MINUTE: u32 = 1_200;
 /// Requests a minute that a tenant's senders may make of a webhook if not set: as many as one function can answer one
 /// after another.
 const HOOK_REQUESTS_A_MINUTE: u32 = 12_000;
+/// How long a question waits unless the deployment says otherwise. Bringing the copy up to date takes some milliseconds
+/// where little happens. At full load an answer itself takes two or three times as long, and people notice a tenth of a second.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(25);
 
 /// How people reach the API other than with tokens, from which origins, and how often.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,6 +126,20 @@ pub fn hook_requests_a_minute() -> Result<u32, ConfigError> {
         None => Ok(HOOK_REQUESTS_A_MINUTE),
         Some(text) => text.parse().map_err(|_| ConfigError("HOOK_REQUESTS_A_MINUTE")),
     }
+}
+
+/// Reads `ANSWER_PATIENCE_MS`, which may be missing or empty: how long a question waits for what changed just now before it
+/// is answered as of some seconds ago; `None` (0) if it always waits.
+///
+/// # Errors
+/// If it is not a number.
+pub fn answer_patience() -> Result<Option<Duration>, ConfigError> {
+    let named = std::env::var("ANSWER_PATIENCE_MS").ok().filter(|text| !text.is_empty());
+    let patience = match named {
+        None => ANSWER_PATIENCE,
+        Some(text) => Duration::from_millis(text.parse().map_err(|_| ConfigError("ANSWER_PATIENCE_MS"))?),
+    };
+    Ok(Some(patience).filter(|patience| !patience.is_zero()))
 }
 
 /// A function cannot work in this environment.

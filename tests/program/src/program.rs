@@ -14,6 +14,9 @@ use vestibule_test_tools::programs;
 /// How long a program may take to start or to stop.
 const STARTING: Duration = Duration::from_secs(30);
 
+/// Questions to a `serve` always wait for what changed just now, however slow the machine is: a test compares numbers.
+const PATIENCE: (&str, &str) = ("ANSWER_PATIENCE_MS", "0");
+
 /// The program, built once for all tests of this process.
 pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
@@ -90,6 +93,7 @@ impl Folder {
     /// A command on this folder, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
+        command.env(PATIENCE.0, PATIENCE.1);
         command.args(arguments).arg("--data").arg(self.data()).arg("--json").env_remove("RUST_LOG");
         command
     }
@@ -178,6 +182,7 @@ impl Folder {
         let limited = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kibibytes * 2);
         let mut command = Command::new("sh");
         command.args(["-c", &limited]).arg(serve.get_program()).args(serve.get_args()).env_remove("RUST_LOG");
+        command.env(PATIENCE.0, PATIENCE.1);
         self.start(command)
     }
 

@@ -8,7 +8,7 @@ use aws_config::{BehaviorVersion, Region};
 use serde_json::json;
 use std::path::PathBuf;
 use vestibule_host::{Clients, Host, Names, REGION};
-use vestibule_platform::{BoxError, metrics};
+use vestibule_platform::{BoxError, config, metrics};
 
 pub async fn run(reach: &Reach, shared: &SharedOptions, on: &OnFolder) -> Result<(), BoxError> {
     // This comes first, so that no signal is lost.
@@ -21,7 +21,7 @@ pub async fn run(reach: &Reach, shared: &SharedOptions, on: &OnFolder) -> Result
             (data, app, host)
         }
     };
-    let app = app.reached_at(reach.public_url.as_deref());
+    let app = app.reached_at(reach.public_url.as_deref()).with_patience(config::answer_patience()?);
     let mut front = reach.front(&app.links)?;
     if host.shared().is_some() {
         // A link that one process signed is opened at any of them, so links lead to the bucket.
@@ -55,6 +55,7 @@ pub async fn run(reach: &Reach, shared: &SharedOptions, on: &OnFolder) -> Result
         None => host,
     };
     host.run(listener, front, functions, stop).await?;
+    app.exporter.archive().forget_copies().await?;
     remove_folder(&app.scratch)?;
     if !on.json {
         crate::output::say("Stopped; everything acknowledged is stored.");

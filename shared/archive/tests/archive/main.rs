@@ -9,5 +9,6 @@ mod clock;
 mod common;
 mod copies;
 mod lost;
+mod patience;
 mod standing;
 mod web_enrollment;

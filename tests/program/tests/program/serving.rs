@@ -86,3 +86,23 @@ async fn what_a_serve_acknowledged_the_next_one_has() {
     let report = Client::new(&serve.url, &contoso.admin).json("/api/reports/incomplete-enrollments").await;
     assert_eq!((report["initiated"].as_u64(), report["open"].as_u64()), (Some(1), Some(1)));
 }
+
+/// The copy that answers is then read while it is refreshed. Whoever waits long enough gets what was stored before.
+#[tokio::test]
+async fn questions_that_do_not_wait_for_ever_are_answered_alike() {
+    let folder = Folder::new();
+    let tenant = folder.add_tenant("contoso");
+    let serve = folder.serve_with(&[("ANSWER_PATIENCE_MS", "600000")]);
+    let (sender, api) = (serve.sender(&tenant), Client::new(&serve.url, &tenant.admin));
+    for number in 1..4 {
+        let time = vestibule_program_tests::now();
+        let serial = format!("SERIAL{number:04}");
+        let event = vestibule_program_tests::enrollment(&format!("e{number}"), "enrollment.started", time, &serial);
+        assert_eq!(sender.post(&event).await.ok(202)["accepted"], 1);
+        let all = ["/api/devices/enrollment-status", "/api/devices/enrollment-status"].map(|path| api.json(path));
+        for answer in futures::future::join_all(all).await {
+            assert_eq!(answer["inProgress"], number, "{answer}");
+        }
+    }
+    assert_eq!(serve.terminate().code(), Some(0));
+}

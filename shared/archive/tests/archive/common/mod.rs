@@ -55,7 +55,11 @@ impl World {
 
     /// The files as seen by a process whose scratch folder is called `name`; it holds nothing in memory yet.
     pub fn archive(&self, name: &str) -> Archive {
-        let store = Store::new(self.clients.dynamodb.clone(), TABLE);
+        self.archive_over(Store::new(self.clients.dynamodb.clone(), TABLE), name)
+    }
+
+    /// The same, which reads the table as `store` does.
+    pub fn archive_over(&self, store: Store, name: &str) -> Archive {
         let advice = Arc::new(Catalogue::built_in().clone());
         Archive::new(store, self.clients.s3.clone(), BUCKET.to_owned(), self.scratch(name), advice)
     }

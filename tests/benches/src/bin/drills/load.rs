@@ -55,7 +55,10 @@ async fn sample(serve: &Serve, until: Instant) -> Vec<Sample> {
 pub(crate) async fn run(time: Duration, goals: &mut Goals) -> Result<(), BoxError> {
     let folder = Folder::new();
     let tenant = folder.add_tenant(TENANT);
-    let serve = folder.serve_with(&[&UNLIMITED[..], &[("REQUESTS_A_MINUTE", "0")]].concat());
+    // Tests set another patience than the program's own.
+    let patience = std::env::var("ANSWER_PATIENCE_MS").unwrap_or_default();
+    let more = [("REQUESTS_A_MINUTE", "0"), ("ANSWER_PATIENCE_MS", &patience)];
+    let serve = folder.serve_with(&[&UNLIMITED[..], &more].concat());
     let load = Load::new(&serve.url, &tenant.secret)?;
     let api = Client::new(&serve.url, &tenant.admin);
     // The first question of a tenant builds its copy.
