@@ -7,6 +7,7 @@
 //! the same however long the table's stream is.
 
 mod connector;
+mod lanes;
 
 pub use connector::{Answer, operation, parse};
 pub(crate) use connector::{Calls, operation_of};

@@ -5,6 +5,7 @@
 //! Must stay true: a request is answered only after the engine has performed it, and no thread that serves requests
 //! waits for the engine's disk.
 
+use crate::dynamodb::lanes::{Lanes, is_large};
 use crate::services::TARGET;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -100,7 +101,7 @@ fn with<Q: DeserializeOwned, A: Serialize>(
 }
 
 /// A thread on which an engine performs the requests of this process's clients one after another, because the engine
-/// has one connection to its file. Dropping it finishes earlier requests and ends the thread; later requests fail.
+/// has one connection to its file; `lanes` says in which order. Dropping it finishes earlier requests and ends the thread; later requests fail.
 pub(super) struct Worker {
     jobs: mpsc::Sender<Job>,
     thread: Option<JoinHandle<()>>,
@@ -117,6 +118,12 @@ enum Job {
     Stop,
 }
 
+impl Job {
+    fn is_large(&self) -> bool {
+        matches!(self, Self::Do { operation, .. } if is_large(operation))
+    }
+}
+
 impl Worker {
     /// Starts the thread.
     ///
@@ -125,14 +132,29 @@ impl Worker {
     pub(super) fn start(database: Database) -> std::io::Result<Self> {
         let (jobs, waiting) = mpsc::channel();
         let work = move || {
-            while let Ok(job) = waiting.recv() {
-                match job {
+            let mut lanes = Lanes::default();
+            let mut stopping = false;
+            loop {
+                // What was there before it stops is performed.
+                let came = match lanes.is_empty() {
+                    true if stopping => break,
+                    true => waiting.recv().ok(),
+                    false => None,
+                };
+                for job in came.into_iter().chain(waiting.try_iter()) {
+                    match job {
+                        Job::Stop => stopping = true,
+                        job => lanes.push(job.is_large(), job),
+                    }
+                }
+                match lanes.pop() {
                     // The client may be gone meanwhile; the request is performed anyway, as over a network.
-                    Job::Do { operation, body, answer } => {
+                    Some(Job::Do { operation, body, answer }) => {
                         let _gone = answer.send(Answer::of(&database, &operation, &body));
                     }
-                    Job::Run(work) => work(),
-                    Job::Stop => break,
+                    Some(Job::Run(work)) => work(),
+                    // Nobody is left who could ask.
+                    Some(Job::Stop) | None => stopping = true,
                 }
             }
         };
