@@ -1,6 +1,6 @@
 """The size of the page, and how often it asks. What must stay true: it is small enough for a slow line, and asks little
 before it shows something, since each request may start a function; what only an opened file needs is loaded with that.
-Whoever comes again loads nothing of it."""
+Whoever comes again loads nothing of it. `first_number.py` measures how long that takes."""
 
 import re
 
@@ -36,26 +36,11 @@ def test_a_first_visit_asks_little_before_the_first_number(visit, page):
     assert sorted(path.split("/", 3)[3] for path in parts) == ["shell/page.js", "style/page.css"]
 
 
-#: Notes when the first number is on the page, in milliseconds since the visit began.
-FIRST_NUMBER = """
-new MutationObserver((_, observer) => {
-  const shown = [...document.querySelectorAll('.tile-value')].some((one) => /\\d/.test(one.textContent));
-  if (!shown) return;
-  globalThis.firstNumber = performance.now();
-  observer.disconnect();
-}).observe(document, { childList: true, subtree: true, characterData: true });
-"""
-
-
 def test_a_warm_page_asks_only_for_what_may_have_changed(visit, watch, page):
-    page.add_init_script(FIRST_NUMBER)
     visit("#/status", "Enrollment status")
-    times = []
-    for _ in range(7):
-        page.reload()
-        wait_for_view(page, "Enrollment status")
-        expect(page.locator(".tile-value", has_text=re.compile(r"\d")).first).to_be_visible()
-        times.append(page.evaluate("globalThis.firstNumber"))
+    page.reload()
+    wait_for_view(page, "Enrollment status")
+    expect(page.locator(".tile-value", has_text=re.compile(r"\d")).first).to_be_visible()
     loaded = page.evaluate(
         "performance.getEntriesByType('resource').map((one) => [new URL(one.name).pathname, one.transferSize])"
     )
@@ -63,10 +48,6 @@ def test_a_warm_page_asks_only_for_what_may_have_changed(visit, watch, page):
     assert len(parts) == 2 and all(re.match(r"/assets/[0-9a-f]{16}/", path) for path in parts), parts
     # From the browser's own store: not even a question whether it has changed.
     assert set(parts.values()) == {0}, parts
-    times.sort()
-    print(f"first number on a warm page: median {times[len(times) // 2]:.0f} ms, of {[round(one) for one in times]}")
-    # Far above what it takes, since test builds run on busy machines.
-    assert times[len(times) // 2] < 3_000, times
 
 
 def test_the_page_comes_compressed_and_is_kept(server, page, watch):
