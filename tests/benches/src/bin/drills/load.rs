@@ -10,7 +10,7 @@ use crate::goals::Goals;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use vestibule_benches::load::{Load, TENANT};
-use vestibule_benches::{BoxError, percentiles};
+use vestibule_benches::{BoxError, cpu, percentiles};
 use vestibule_program_tests::{Client, Folder, Serve};
 
 /// Connections that send at the same time.
@@ -79,8 +79,10 @@ pub(crate) async fn run(time: Duration, goals: &mut Goals) -> Result<(), BoxErro
     };
     let (done, (times, failed), samples) = futures::join!(load.run(CONNECTIONS, time), reads, sample(&serve, until));
     let done = done?;
+    let spent_ms = cpu::of_process(serve.id())?;
     let a_second = done.events as f64 / done.took.as_secs_f64();
     goals.note(&format!("{} events in {:.0?}: {a_second:.0} a second, one a request", done.events, done.took));
+    goals.note(&format!("{:.2} ms of processor time an event, with the reads", spent_ms as f64 / done.events as f64));
     for (path, times) in &times {
         let [p50, p99] = percentiles(times.clone());
         goals.note(&format!("GET {path}: {} times, p50 {p50:.1?}, p99 {p99:.1?}", times.len()));
