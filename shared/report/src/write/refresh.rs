@@ -82,7 +82,8 @@ impl<'w> Refresh<'w> {
         let cutoff = working.cutoff(as_of);
         let fresh = working.as_of()?.is_none();
         let indexed = working.is_indexed()?;
-        let load = Rc::new(Load::new(working.folder(), fresh));
+        // A load writes beside SQLite, which must not have the file's pages in a log.
+        let load = Rc::new(Load::new(working.folder(), fresh && !working.is_shared()?));
         let folding = working.folding(as_of);
         let Working { conn, profiles, web_days, app_names, annotations, advice, people, ids, torn, removed, .. } =
             working;

@@ -192,6 +192,12 @@ impl Working {
         if mode == "wal" { Ok(()) } else { Err(Error::Unshared) }
     }
 
+    /// Whether it is [shared](Self::share).
+    pub(crate) fn is_shared(&self) -> Result<bool> {
+        let mode: String = self.conn.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        Ok(mode == "wal")
+    }
+
     /// Whose file it is.
     pub fn tenant(&self) -> &TenantId {
         &self.tenant

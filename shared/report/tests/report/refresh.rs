@@ -321,6 +321,22 @@ fn settings_that_change_history_require_a_new_file() {
 }
 
 #[test]
+fn a_file_that_is_shared_before_its_first_refresh_has_the_same_bytes() {
+    let (tenant, settings, as_of) = (tenant(), settings(), at("2026-03-20T02:00:00Z"));
+    let all = changes(&world(3, 40, at("2026-03-01T00:00:00Z"), as_of), as_of);
+    let folder = tempfile::tempdir().unwrap();
+    let (out, other) = (folder.path().join("out"), folder.path().join("other"));
+    build(&folder.path().join("w"), &context(&tenant, &settings), &all, as_of).publish(&out, None).unwrap();
+    let mut shared = Working::create(&folder.path().join("s"), &context(&tenant, &settings)).unwrap();
+    shared.share().unwrap();
+    let mut refresh = shared.refresh(as_of).unwrap();
+    all.iter().for_each(|change| refresh.apply(change).unwrap());
+    refresh.finish().unwrap();
+    shared.publish(&other, None).unwrap();
+    assert!(std::fs::read(&out).unwrap() == std::fs::read(&other).unwrap());
+}
+
+#[test]
 fn an_earlier_instant_is_refused() {
     let (tenant, settings) = (tenant(), settings());
     let as_of = at("2026-03-20T02:00:00Z");

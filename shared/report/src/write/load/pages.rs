@@ -3,7 +3,7 @@
 //! The form of pages is that of SQLite's file format (<https://www.sqlite.org/fileformat2.html>), which its authors
 //! promise to keep; section numbers in this folder are those of that page.
 //!
-//! Must stay true: SQLite holds no lock meanwhile and afterwards finds the file changed, as it would find it after another
+//! Must stay true: the file has no log; SQLite holds no lock meanwhile and afterwards finds the file changed, as it would find it after another
 //! process wrote it; nothing else opens the file.
 
 use super::tree::varint;
