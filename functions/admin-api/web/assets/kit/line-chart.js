@@ -1,12 +1,12 @@
 /*
  * Lines over days. See chart.js for why it is drawn here.
  *
- * What must stay true: the chart is one tab stop. Arrow keys, Page Up/Down, Home and End move along the days, Enter opens
- * the chosen one where the chart says what that leads to, and the
- * day's values are announced as the value of a slider; a pointer shows the same. Series differ by dash and marker as
+ * What must stay true: keyboard and pointer move along the days (chart-slider.js), and Enter opens the chosen one where
+ * the chart says what that leads to. Series differ by dash and marker as
  * well as by colour. It is drawn for the width it has, so that its text stays the size of text.
  */
 
+import { chartSlider } from './chart-slider.js';
 import { h, svg, uniqueId, whole } from './dom.js';
 import { count, day as dayWords, shortDay, weekday } from './format.js';
 import { markedNotes, notedOn, noteList, noteMarks } from './notes.js';
@@ -153,11 +153,7 @@ export function lineChart({ title, description, days, series, format = count, hr
     );
   }
   const about = [description, dayHref ? 'Enter opens the chosen day.' : null].filter(Boolean).join(' ');
-  // The day that was chosen, and the one that a pointer is over.
-  /** @type {{pinned: number, over: number|null, width: number}} */
-  const state = { pinned: days.length - 1, over: null, width: 720 };
   const data = { days, series, format, marked };
-  const shown = () => state.over ?? state.pinned;
   const say = (index) => {
     const numbers = series.map((one) => `${one.name} ${format(one.values[index])}`).join(', ');
     const noted = notedOn(notes, days[index]);
@@ -165,16 +161,6 @@ export function lineChart({ title, description, days, series, format = count, hr
   };
 
   const picture = h('div', { class: 'line-drawing' });
-  const slider = h('div', {
-    class: 'line-slider',
-    role: 'slider',
-    tabindex: '0',
-    'aria-label': `${title}, by day`,
-    'aria-describedby': about ? ids.text : null,
-    'aria-orientation': 'horizontal',
-    'aria-valuemin': '0',
-    'aria-valuemax': String(days.length - 1),
-  });
   const date = h('span', { class: 'chart-day' });
   const numbers = series.map(() => h('span', { class: 'chart-number' }));
   const legend = h(
@@ -188,9 +174,8 @@ export function lineChart({ title, description, days, series, format = count, hr
     ),
   );
 
-  const draw = () => {
-    const index = shown();
-    picture.replaceChildren(drawing(data, state.width, index, ids.title));
+  const draw = (index, width) => {
+    picture.replaceChildren(drawing(data, width, index, ids.title));
     date.textContent = weekday(days[index]);
     numbers.forEach((place, at) => {
       const text = format(series[at].values[index]);
@@ -199,42 +184,22 @@ export function lineChart({ title, description, days, series, format = count, hr
         address ? h('a', { href: address, 'aria-label': `${series[at].name}: ${text}` }, text) : text,
       );
     });
-    slider.setAttribute('aria-valuenow', String(state.pinned));
-    slider.setAttribute('aria-valuetext', say(state.pinned));
   };
-  const choose = (index) => {
-    state.pinned = Math.max(0, Math.min(days.length - 1, index));
-    state.over = null;
-    draw();
-  };
-  const under = (event) => {
-    const box = slider.getBoundingClientRect();
-    const inner = box.width - MARGIN.left - MARGIN.right;
-    const fraction = (event.clientX - box.left - MARGIN.left) / (inner || 1);
-    return Math.max(0, Math.min(days.length - 1, Math.round(fraction * (days.length - 1))));
-  };
-  slider.onpointermove = (event) => {
-    const index = under(event);
-    if (index !== shown()) {
-      state.over = index;
-      draw();
-    }
-  };
-  slider.onpointerleave = () => {
-    state.over = null;
-    draw();
-  };
-  slider.onclick = (event) => choose(under(event));
-  slider.onkeydown = (event) => {
-    const moves = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 7, PageDown: -7 };
-    const ends = { Home: 0, End: days.length - 1 };
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key in moves) choose(state.pinned + moves[event.key]);
-    else if (event.key in ends) choose(ends[event.key]);
-    else if (event.key === 'Enter' && dayHref) location.hash = dayHref(state.pinned);
-    else return;
-    event.preventDefault();
-  };
+  const { slider, follow } = chartSlider({
+    label: `${title}, by day`,
+    describedBy: about ? ids.text : null,
+    length: days.length,
+    page: 7,
+    margin: MARGIN,
+    isBetween: false,
+    say,
+    draw,
+    open: dayHref
+      ? (index) => {
+          location.hash = dayHref(index);
+        }
+      : null,
+  });
 
   const table = h(
     'details',
@@ -272,14 +237,6 @@ export function lineChart({ title, description, days, series, format = count, hr
     noteList(marked),
     table,
   );
-  draw();
-  // Gone with the element: an observer doesn't keep what it looks at.
-  new ResizeObserver(([entry]) => {
-    const width = Math.max(260, Math.round(entry.contentRect.width));
-    if (width !== state.width && entry.contentRect.width > 0) {
-      state.width = width;
-      draw();
-    }
-  }).observe(plot);
+  follow(plot);
   return whole(figure, signature);
 }

@@ -1,11 +1,11 @@
 /*
  * A rate by weeks with the interval it lies in, and under it what the weeks add up to.
  *
- * What must stay true: the chart is one tab stop. Arrow keys, Page Up/Down, Home and End move along the weeks, and the
- * week's values are announced as the value of a slider; a pointer shows the same. A week that is not over, or is only
+ * What must stay true: keyboard and pointer move along the weeks (chart-slider.js). A week that is not over, or is only
  * partly kept, is hatched, and its name says so. Parts of a bar are told apart by their order, which the legend has too.
  */
 
+import { chartSlider } from './chart-slider.js';
 import { h, svg, uniqueId, whole } from './dom.js';
 import { addDays, count, day, NOT_REPORTED, orNotReported, rate, shortDay } from './format.js';
 import { markedSpans, noteList, noteMarks } from './notes.js';
@@ -157,9 +157,6 @@ export function weekChart({ title, description, weeks, parts, rateName, href, no
       signature,
     );
   }
-  /** @type {{pinned: number, over: number|null, width: number}} */
-  const state = { pinned: weeks.length - 1, over: null, width: 720 };
-  const shown = () => state.over ?? state.pinned;
   const interval = (one) => (known(one.rate) ? `${rate(one.low)} to ${rate(one.high)}` : NOT_REPORTED);
   const rateOf = (one) => orNotReported(one.rate, rate, one.initiated);
   const value = (one, key) => orNotReported(one[key], count, one.initiated);
@@ -173,16 +170,6 @@ export function weekChart({ title, description, weeks, parts, rateName, href, no
       .join(', ');
 
   const picture = h('div', { class: 'line-drawing' });
-  const slider = h('div', {
-    class: 'line-slider',
-    role: 'slider',
-    tabindex: '0',
-    'aria-label': `${title}, by week`,
-    'aria-describedby': ids.text,
-    'aria-orientation': 'horizontal',
-    'aria-valuemin': '0',
-    'aria-valuemax': String(weeks.length - 1),
-  });
   const week = h('span', { class: 'chart-day' });
   const shownRate = h('span', { class: 'chart-number' });
   const numbers = parts.map(() => h('span', { class: 'chart-number' }));
@@ -206,10 +193,9 @@ export function weekChart({ title, description, weeks, parts, rateName, href, no
     ),
   );
 
-  const draw = () => {
-    const index = shown();
+  const draw = (index, width) => {
     const one = weeks[index];
-    picture.replaceChildren(drawing({ weeks, parts, marked }, state.width, index, ids.hatch));
+    picture.replaceChildren(drawing({ weeks, parts, marked }, width, index, ids.hatch));
     week.textContent = weekWords(one);
     const address = href(one);
     shownRate.replaceChildren(
@@ -219,40 +205,17 @@ export function weekChart({ title, description, weeks, parts, rateName, href, no
     numbers.forEach((place, at) => {
       place.textContent = value(one, parts[at].key);
     });
-    slider.setAttribute('aria-valuenow', String(state.pinned));
-    slider.setAttribute('aria-valuetext', say(weeks[state.pinned]));
   };
-  const choose = (index) => {
-    state.pinned = Math.max(0, Math.min(weeks.length - 1, index));
-    state.over = null;
-    draw();
-  };
-  const under = (event) => {
-    const box = slider.getBoundingClientRect();
-    const fraction = (event.clientX - box.left - MARGIN.left) / (box.width - MARGIN.left - MARGIN.right || 1);
-    return Math.max(0, Math.min(weeks.length - 1, Math.floor(fraction * weeks.length)));
-  };
-  slider.onpointermove = (event) => {
-    const index = under(event);
-    if (index !== shown()) {
-      state.over = index;
-      draw();
-    }
-  };
-  slider.onpointerleave = () => {
-    state.over = null;
-    draw();
-  };
-  slider.onclick = (event) => choose(under(event));
-  slider.onkeydown = (event) => {
-    const moves = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 4, PageDown: -4 };
-    const ends = { Home: 0, End: weeks.length - 1 };
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key in moves) choose(state.pinned + moves[event.key]);
-    else if (event.key in ends) choose(ends[event.key]);
-    else return;
-    event.preventDefault();
-  };
+  const { slider, follow } = chartSlider({
+    label: `${title}, by week`,
+    describedBy: ids.text,
+    length: weeks.length,
+    page: 4,
+    margin: MARGIN,
+    isBetween: true,
+    say: (index) => say(weeks[index]),
+    draw,
+  });
 
   const table = h(
     'details',
@@ -282,14 +245,6 @@ export function weekChart({ title, description, weeks, parts, rateName, href, no
     noteList(marked),
     table,
   );
-  draw();
-  // Gone with the element: an observer doesn't keep what it looks at.
-  new ResizeObserver(([entry]) => {
-    const width = Math.max(260, Math.round(entry.contentRect.width));
-    if (width !== state.width && entry.contentRect.width > 0) {
-      state.width = width;
-      draw();
-    }
-  }).observe(plot);
+  follow(plot);
   return whole(figure, signature);
 }
