@@ -14,6 +14,7 @@ mod erasures;
 mod esp;
 mod files;
 mod mute;
+mod notices;
 mod oidc;
 mod operation;
 mod pull;
@@ -229,6 +230,15 @@ impl Api {
             Operation::AddAnnotation => self.add_annotation(&call).await,
             Operation::ReplaceAnnotation => self.replace_annotation(&call, id).await,
             Operation::RemoveAnnotation => self.remove_annotation(&call, id).await,
+            Operation::GetNotices => self.show_notices(&call).await,
+            Operation::ChangeNotices => self.change_notices(&call).await,
+            Operation::GetNoticeHistory => self.notice_history(&call).await,
+            Operation::PutChannel => self.put_channel(&call, id).await,
+            Operation::RemoveChannel => self.remove_channel(&call, id).await,
+            Operation::TestChannel => self.test_channel(&call, id).await,
+            Operation::PutRule => self.put_rule(&call, id).await,
+            Operation::RemoveRule => self.remove_rule(&call, id).await,
+            Operation::MuteRule => self.mute_rule(&call, id).await,
             Operation::AddSenderSecret => self.add_sender_secret(&call, id).await,
             Operation::EndSenderSecrets => self.end_sender_secrets(&call, id).await,
             Operation::ListTokens => Ok(Self::list_tokens(&call)),

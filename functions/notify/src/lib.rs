@@ -25,10 +25,12 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_archive::Archive;
+use vestibule_domain::message::TestRequest;
 use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_notices::mute::{GOOD_FOR, Mute};
 use vestibule_notices::render::Message;
 use vestibule_notices::{Channel, Failed, Outgoing, Rule, State, Verdict, Watch};
+use vestibule_platform::bus::NOTICE_TEST_REQUESTED;
 use vestibule_platform::{BoxError, Clock};
 use vestibule_store::{News, Notices, Secret, SentNotice, Store, StoreError, Tenant};
 
@@ -36,6 +38,8 @@ use vestibule_store::{News, Notices, Secret, SentNotice, Store, StoreError, Tena
 const CONCURRENCY: usize = 8;
 /// How often rates are looked at: they are of whole days, but late events change those.
 const RATES_EVERY: Millis = Millis::from_minutes(60);
+/// How long a test that was asked for is still wanted.
+const TEST_WAITS: Millis = Millis::from_minutes(10);
 /// News taken in one run of a tenant.
 const MOST_NEWS: usize = 500;
 
@@ -44,6 +48,8 @@ const MOST_NEWS: usize = 500;
 pub struct Notify {
     archive: Archive,
     sender: Sender,
+    /// For channels that administrators added.
+    sender_of_administrators: Sender,
     clock: Clock,
 }
 
@@ -71,9 +77,17 @@ struct Found {
 }
 
 impl Notify {
-    /// The function over the tenants' files and table, which sends to where `reach` allows.
+    /// The function over the tenants' files and table, which sends to where `reach` allows, and through channels that
+    /// administrators added to public addresses only.
     pub fn new(archive: Archive, reach: Reach, clock: Clock) -> Self {
-        Self { archive, sender: Sender::new(reach), clock }
+        Self { archive, sender: Sender::new(reach), sender_of_administrators: Sender::new(Reach::Public), clock }
+    }
+
+    /// The same, with channels of administrators going to where those of the operator go.
+    #[must_use]
+    pub fn trusting_administrators(mut self) -> Self {
+        self.sender_of_administrators = self.sender.clone();
+        self
     }
 
     fn store(&self) -> &Store {
@@ -91,6 +105,10 @@ impl Notify {
     pub async fn handle(&self, event: Value) -> Result<Value, BoxError> {
         if event["detail-type"] == "Scheduled Event" {
             return Ok(serde_json::to_value(self.tick().await?)?);
+        }
+        if event["detail-type"] == NOTICE_TEST_REQUESTED {
+            self.requested_test(&event["detail"]).await?;
+            return Ok(Value::Null);
         }
         let now = self.now();
         if let Some(heard) = news::read(&event, now) {
@@ -174,9 +192,12 @@ impl Notify {
         Ok(ticked)
     }
 
-    /// Finds the profiles of sessions, if a rule asks for them.
+    /// Finds the profiles of sessions, and the groups through which they apply, if a rule asks for them.
     async fn find_profiles(&self, tenant: &Tenant, rules: &[Rule], news: &mut [(String, News)], now: Timestamp) {
-        let asks = |rule: &Rule| matches!(&rule.watch, Watch::Outcomes { profiles, .. } if !profiles.is_empty());
+        let asks = |rule: &Rule| match &rule.watch {
+            Watch::Outcomes { profiles, groups, .. } => !(profiles.is_empty() && groups.is_empty()),
+            _ => false,
+        };
         if !rules.iter().any(asks) {
             return;
         }
@@ -192,6 +213,7 @@ impl Notify {
         for (_, news) in news {
             if let News::Ended(event) = news {
                 event.profile = about.profiles.get(&event.subject).cloned();
+                event.group = about.groups.get(&event.subject).cloned();
             }
         }
     }
@@ -275,7 +297,20 @@ impl Notify {
         let channel = notices.channel(channel).ok_or_else(|| Refusal::for_good("the channel is gone"))?;
         let keys = self.store().channel_keys(&tenant.id, &channel.name).await;
         let keys = keys.map_err(|_| Refusal::for_now("what is secret of the channel could not be read"))?;
-        self.sender.send(channel, &keys.unwrap_or_default(), id, message, now).await
+        let sender = if channel.by_administrator { &self.sender_of_administrators } else { &self.sender };
+        sender.send(channel, &keys.unwrap_or_default(), id, message, now).await
+    }
+
+    /// Sends the test that somebody asked the API for. An old request is passed over: who asked has gone.
+    async fn requested_test(&self, detail: &Value) -> Result<(), StoreError> {
+        let Ok(request) = serde_json::from_value::<TestRequest>(detail.clone()) else { return Ok(()) };
+        let is_of_now = Timestamp::parse(&request.requested_at).is_ok_and(|at| at + TEST_WAITS > self.now());
+        let Some(tenant) = self.store().tenant(&request.tenant).await?.filter(|_| is_of_now) else { return Ok(()) };
+        let notices = self.store().notices(&tenant.id).await?;
+        if let Some(channel) = notices.channel(&request.channel) {
+            let _result = self.test(&tenant, channel).await?;
+        }
+        Ok(())
     }
 
     /// Sends a message that is marked as a test through a channel, at once and whatever its rules say.

@@ -210,13 +210,15 @@ fn answer(reader: &Reader<'_>, question: &str, id: &str) -> Result<Option<Map<St
     reader.answer(question, &BTreeMap::from([("id".to_owned(), id.to_owned())]))
 }
 
-/// What the report says of attempts and sessions: who they are of, and the id of a session's profile.
+/// What the report says of attempts and sessions: who they are of, and why a session has its profile.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct About {
     /// Device and person, as far as they were reported.
     pub names: BTreeMap<String, String>,
     /// Profiles' ids, by session.
     pub profiles: BTreeMap<String, String>,
+    /// The groups through which profiles apply, by session.
+    pub groups: BTreeMap<String, String>,
 }
 
 /// Reads what the report says of these attempts and sessions.
@@ -244,7 +246,10 @@ pub(crate) async fn about(
                     about.names.insert(id.clone(), who.join(", "));
                 }
                 if let Some(profile) = text("profileId") {
-                    about.profiles.insert(id, profile.to_owned());
+                    about.profiles.insert(id.clone(), profile.to_owned());
+                }
+                if let Some(group) = text("ruleGroup") {
+                    about.groups.insert(id, group.to_owned());
                 }
             }
             Ok(about)

@@ -52,6 +52,7 @@ pub(crate) fn read(event: &Value, now: Timestamp) -> Option<Heard> {
         revision: text("revision")?.to_owned(),
         stands,
         profile: None,
+        group: None,
         at: text("asOf").and_then(|at| Timestamp::parse(at).ok()).unwrap_or(now).min(now),
     };
     Some(Heard { tenant, id: text("id")?.to_owned(), news: News::Ended(event) })

@@ -328,6 +328,13 @@ impl App {
         self
     }
 
+    /// The same, with messages through administrators' channels going to this machine and its network too.
+    #[must_use]
+    pub fn with_local_channels(mut self) -> Self {
+        self.notify = self.notify.trusting_administrators();
+        self
+    }
+
     /// The functions by the names that the template gives them.
     pub fn functions(&self) -> Functions {
         let [events, esp] = self.hooks.clone();

@@ -57,6 +57,10 @@ pub struct Reach {
     /// Refused requests a minute after which an address gets 429; 0 for no limit
     #[arg(long, value_name = "NUMBER", default_value_t = 600)]
     pub refusals_a_minute: u32,
+    /// Let messages through channels that administrators add go to this machine and its network too, and not to public
+    /// addresses only
+    #[arg(long)]
+    pub local_channels: bool,
     /// An address at which to serve /metrics for Prometheus; whoever reaches it reads them. Without it, nobody does
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,

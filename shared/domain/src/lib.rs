@@ -35,6 +35,7 @@ pub mod fold;
 pub mod format;
 pub mod history;
 pub mod identity;
+pub mod message;
 mod names;
 pub mod plan;
 mod prune;

@@ -17,7 +17,7 @@ pub mod render;
 mod rule;
 mod state;
 
-pub use channel::{Channel, Keys, To};
+pub use channel::{Channel, Keys, To, host_of};
 pub use line::{Change, Facts, Line, Stands};
 pub use policy::{Policy, Quiet};
 pub use rate::{Counts, LEAST, Verdict, judge};

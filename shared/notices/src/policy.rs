@@ -1,9 +1,15 @@
 //! When messages may go out, and how often (docs/MESSAGES.md, N6).
 
+use crate::rule::Invalid;
 use chrono::Timelike as _;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use vestibule_domain::{Millis, Timestamp};
+
+/// Most minutes that news wait for more: a day.
+const MOST_DIGEST_MINUTES: u16 = 1_440;
+/// Most messages in an hour and channel that can be chosen.
+const MOST_AN_HOUR: u16 = 1_000;
 
 /// What a tenant chose for all its messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +78,20 @@ impl std::fmt::Display for Quiet {
 }
 
 impl Policy {
+    /// Checks it.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        if self.digest_minutes > MOST_DIGEST_MINUTES {
+            return Err(Invalid::new("digestMinutes", "must be from 0 to 1440"));
+        }
+        if !(1..=MOST_AN_HOUR).contains(&self.limit_an_hour) {
+            return Err(Invalid::new("limitAnHour", "must be from 1 to 1000"));
+        }
+        Ok(())
+    }
+
     /// How long news wait for more.
     pub fn digest(&self) -> Millis {
         Millis::from_minutes(self.digest_minutes.into())

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use vestibule_domain::Timestamp;
 
+/// What a name must be.
+pub(crate) const NAME: &str = "must have 1 to 40 lower-case letters, digits and hyphens, and begin with no hyphen";
 /// Longest name of a rule or a channel.
 const MOST_CHARS: usize = 40;
 
@@ -46,6 +48,9 @@ pub enum Watch {
         /// The ids of the profiles whose sessions count; empty for all. Only sessions have a profile.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         profiles: BTreeSet<String>,
+        /// The groups, as the report names them, through which the profile of a session must apply; empty for all.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        groups: BTreeSet<String>,
     },
     /// A sender that is silent for longer than it usually is.
     Silent {
@@ -95,6 +100,11 @@ impl Bad {
         Self::ALL.iter().find(|(_, name)| *name == text).map(|(bad, _)| *bad)
     }
 
+    /// Whether it is an end of a session, which alone has a profile.
+    pub const fn is_of_session(self) -> bool {
+        matches!(self, Self::SessionFailed | Self::SessionTimedOut)
+    }
+
     /// What happened, in words.
     pub const fn words(self) -> &'static str {
         match self {
@@ -107,13 +117,27 @@ impl Bad {
     }
 }
 
-/// What is wrong with a rule or a channel.
+/// What is wrong with a rule, a channel or the choices for all messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid(pub String);
+pub struct Invalid {
+    /// The member, by its name in the API.
+    pub field: &'static str,
+    /// What is wrong with it, in words that go on from its name.
+    pub problem: &'static str,
+}
+
+impl Invalid {
+    /// This is wrong with that member.
+    pub const fn new(field: &'static str, problem: &'static str) -> Self {
+        Self { field, problem }
+    }
+}
 
 impl std::fmt::Display for Invalid {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        let Self { field, problem } = self;
+        // Whoever types a command knows a member by its last name alone.
+        write!(f, "{} {problem}", field.rsplit('.').next().unwrap_or(field))
     }
 }
 
@@ -131,23 +155,25 @@ impl Rule {
     /// # Errors
     /// What is wrong, in words.
     pub fn validate(&self) -> Result<(), Invalid> {
-        let invalid = |text: &str| Err(Invalid(text.to_owned()));
+        let invalid = |field, problem| Err(Invalid::new(field, problem));
         if !is_name(&self.name) {
-            return invalid(
-                "a rule's name has 1 to 40 lower-case letters, digits and hyphens, and begins with no hyphen",
-            );
+            return invalid("name", NAME);
         }
         if self.channels.is_empty() {
-            return invalid("a rule needs a channel");
+            return invalid("channels", "must have at least one");
         }
         match &self.watch {
-            Watch::Stuck { minutes } if !(1..=1_440).contains(minutes) => invalid("minutes must be from 1 to 1440"),
-            Watch::Outcomes { of, .. } if of.is_empty() => invalid("say which ends the rule is about"),
-            Watch::Outcomes { of, profiles }
-                if !profiles.is_empty()
-                    && !of.iter().all(|bad| matches!(bad, Bad::SessionFailed | Bad::SessionTimedOut)) =>
-            {
-                invalid("only sessionFailed and sessionTimedOut have a profile")
+            Watch::Stuck { minutes } if !(1..=1_440).contains(minutes) => {
+                invalid("watch.minutes", "must be from 1 to 1440")
+            }
+            Watch::Outcomes { of, .. } if of.is_empty() => invalid("watch.of", "must have at least one end"),
+            Watch::Outcomes { of, profiles, groups } if !of.iter().all(|bad| bad.is_of_session()) => {
+                let only = "are for sessionFailed and sessionTimedOut only: enrollments have none";
+                match (profiles.is_empty(), groups.is_empty()) {
+                    (false, _) => invalid("watch.profiles", only),
+                    (_, false) => invalid("watch.groups", only),
+                    _ => Ok(()),
+                }
             }
             _ => Ok(()),
         }

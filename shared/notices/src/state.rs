@@ -12,7 +12,7 @@ use crate::rule::{Bad, Rule, Watch};
 use chrono::Datelike as _;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::{Millis, Timestamp};
 
 /// How long people hear nothing of what goes on.
@@ -143,6 +143,9 @@ pub struct Event {
     pub stands: Stands,
     /// The id of its profile, of a session.
     pub profile: Option<String>,
+    /// The group through which its profile applies, of a session, as the report names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// When.
     pub at: Timestamp,
 }
@@ -217,9 +220,13 @@ impl State {
         let newest = Newest { revision: event.revision.clone(), at: now };
         self.newest.insert(event.subject.clone(), newest);
         for rule in rules {
-            let Watch::Outcomes { of, profiles } = &rule.watch else { continue };
-            let is_of_profile = profiles.is_empty() || event.profile.as_ref().is_some_and(|id| profiles.contains(id));
-            let is_about = event.stands.bad.is_some_and(|bad| of.contains(&bad)) && is_of_profile;
+            let Watch::Outcomes { of, profiles, groups } = &rule.watch else { continue };
+            let is_among = |chosen: &BTreeSet<String>, one: Option<&String>| {
+                chosen.is_empty() || one.is_some_and(|one| chosen.contains(one))
+            };
+            let is_about = event.stands.bad.is_some_and(|bad| of.contains(&bad))
+                && is_among(profiles, event.profile.as_ref())
+                && is_among(groups, event.group.as_ref());
             let told = self.told.get(&rule.name).and_then(|told| told.get(&event.subject)).cloned();
             let (change, was) = match (told, is_about) {
                 (None, false) => continue,

@@ -12,6 +12,8 @@ use vestibule_causes::causes;
 pub const EXPORT_REQUESTED: &str = "ReportExportRequested";
 /// The detail type of an event that asks for a reading of Graph's lists for a tenant: `{tenant}`.
 pub const GRAPH_PULL_REQUESTED: &str = "GraphPullRequested";
+/// The detail type of an event that asks for a test message: `{tenant, channel, requestedAt}`.
+pub const NOTICE_TEST_REQUESTED: &str = "NoticeTestRequested";
 /// Errors of an entry that come again with the same entry. Others may pass, or are of the deployment, like missing
 /// permissions, and then apply to every event until somebody mends that.
 const OF_THE_EVENT: [&str; 3] = ["InvalidArgument", "MalformedDetail", "RedactionFailure"];

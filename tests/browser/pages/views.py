@@ -29,6 +29,7 @@ def all_views(server):
         "account": ("#/account", "Account", "tbody"),
         "settings": ("#/settings", "Settings", "form"),
         "tokens": ("#/tokens", "Tokens", "tbody"),
+        "messages": ("#/messages", "Messages", "form"),
         "steps": ("#/steps", "First steps", "form"),
         "nowhere": ("#/nowhere", "Page not found", "p"),
     }
@@ -55,6 +56,7 @@ NAMES = [
     "account",
     "settings",
     "tokens",
+    "messages",
     "steps",
     "nowhere",
 ]

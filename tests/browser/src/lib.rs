@@ -45,7 +45,8 @@ impl Sample {
         let secret = demo["webhookSecret"].as_str().expect("no secret").to_owned();
         let ends_token = folder.add_tenant(ENDS_TENANT).admin;
         let fresh_token = folder.add_tenant(FRESH_TENANT).admin;
-        Self { serve: folder.serve(), folder, secret, ends_token, fresh_token }
+        // Messages go to a server of the tests, on this machine.
+        Self { serve: folder.serve_by(&["--local-channels"]), folder, secret, ends_token, fresh_token }
     }
 
     /// Python in the folder of the page's tests, with server, tokens and browser in its environment.

@@ -7,6 +7,15 @@ import { test } from 'node:test';
 import { asText, othersWords, subjectOf } from '../assets/views/diagnostics-words.js';
 import { suggestions } from '../assets/shell/suggestions.js';
 import { byNearness, spanOf } from '../assets/views/time-parts.js';
+import {
+  channelOf,
+  policyOf,
+  ruleOf,
+  valuesOfChannel,
+  valuesOfPolicy,
+  valuesOfRule,
+  watched,
+} from '../assets/views/messages-words.js';
 import { differs, merge } from '../assets/views/profile-changes.js';
 import {
   FIELDS,
@@ -210,4 +219,55 @@ test('the search leads to a diagnosis, in a file to attempts, and to views by th
     ['Devices', [['sn', '#/attempts?enrollmentKey=k&os=all']]],
   ]);
   assert.deepEqual(suggestions('', null, false, VIEWS), []);
+});
+
+test('a rule is said as a sentence, with names for ids', () => {
+  const names = { profile: (id) => ({ kiosk: 'Kiosks' })[id] ?? id, sender: () => 'Fleet' };
+  const ends = { kind: 'outcomes', of: ['sessionFailed'], profiles: ['kiosk'], groups: ['Sales', 'Field'] };
+  assert.equal(
+    watched(ends, names),
+    'The Enrollment Status Page failed: only of the profile Kiosks, through the group Sales or Field',
+  );
+  assert.match(watched({ kind: 'stepRate', step: 'TermsofUse' }), /give up at Terms of use$/);
+  assert.match(watched({ kind: 'stepRate' }), /give up at any step$/);
+  assert.equal(watched({ kind: 'stuck', minutes: 20 }), 'A device is on one screen for more than 20 minutes');
+  assert.match(watched({ kind: 'silent', source: 'fleet' }, names), /^Fleet is silent/);
+});
+
+test('what a form of messages leaves empty is not sent, and what it shows again is what was sent', () => {
+  const typed = valuesOfChannel({ name: 'mail', kind: 'email' });
+  assert.deepEqual(channelOf({ ...typed, kind: 'slack', url: ' https://hooks.example/1 ' }), {
+    kind: 'slack',
+    url: 'https://hooks.example/1',
+  });
+  const mail = channelOf({ ...typed, server: 'smtp.example', from: 'a@b.example', to: 'c@d.example,\ne@f.example' });
+  assert.deepEqual(JSON.parse(JSON.stringify(mail)), {
+    kind: 'email',
+    server: 'smtp.example',
+    port: 465,
+    tls: true,
+    from: 'a@b.example',
+    to: ['c@d.example', 'e@f.example'],
+  });
+  for (const watch of [
+    { kind: 'stepRate', step: 'TermsofUse' },
+    { kind: 'appRate' },
+    { kind: 'outcomes', of: ['sessionFailed'], profiles: ['kiosk'], groups: ['Sales'] },
+    { kind: 'silent', source: 'fleet' },
+    { kind: 'stuck', minutes: 20 },
+    { kind: 'weekly' },
+  ]) {
+    const rule = { name: 'one', watch, channels: ['mail'] };
+    assert.deepEqual(JSON.parse(JSON.stringify(ruleOf(valuesOfRule(rule)))), { watch, channels: ['mail'] });
+  }
+  // Only sessions have a profile, so what was chosen before is left out when an enrollment's end is chosen too.
+  const both = valuesOfRule({
+    name: 'one',
+    watch: { kind: 'outcomes', of: ['failed'], profiles: ['kiosk'] },
+    channels: [],
+  });
+  assert.equal(ruleOf(both).watch.profiles, undefined);
+  const policy = { digestMinutes: 5, limitAnHour: 6, quiet: '22:00-07:00', names: false, address: null };
+  assert.deepEqual(policyOf(valuesOfPolicy(policy)), policy);
+  assert.equal(policyOf(valuesOfPolicy({ ...policy, quiet: null })).quiet, null);
 });

@@ -1,12 +1,13 @@
 //! Each kind of channel with a real server at its other end: what arrives, what is tried again, and what is given up.
 
 use crate::peers::Peers;
-use crate::world::{SIGNING, World, contoso, mail};
+use crate::world::{SIGNING, World, contoso, mail, minute};
 use notify::{Notify, Reach, Refusal};
 use serde_json::json;
 use standardwebhooks::Webhook;
+use vestibule_domain::message::TestRequest;
 use vestibule_notices::{Channel, Keys, Policy, To, Watch};
-use vestibule_platform::bus::Outgoing;
+use vestibule_platform::bus::{NOTICE_TEST_REQUESTED, Outgoing};
 
 fn host() -> String {
     "127.0.0.1".to_owned()
@@ -59,8 +60,39 @@ async fn every_kind_of_channel_takes_a_test() {
         let refused = world.tries(&in_a_cloud, name).await.unwrap_err();
         assert!(refused.for_good && refused.problem.contains("may not go to"), "{refused:?}");
     }
+    // What administrators add goes to public addresses only, unless the operator trusts them.
+    let by_administrator = |notices: &mut vestibule_store::Notices| {
+        notices.channels.iter_mut().for_each(|channel| channel.by_administrator = true);
+    };
+    world.store.change_notices(&contoso(), by_administrator).await.unwrap();
+    let refused = world.tries(&world.notify, "slack").await.unwrap_err();
+    assert!(refused.for_good && refused.problem.contains("may not go to"), "{refused:?}");
+    let trusting = Notify::new(world.archive(), Reach::Local, world.clock()).trusting_administrators();
+    assert_eq!(world.tries(&trusting, "slack").await, Ok(()));
+    assert_eq!(peers.next()["path"], "slack");
     let kept = world.store.sent_notices(&contoso(), 20).await.unwrap();
     assert!(kept.iter().all(|one| one.number.is_none() && one.text.starts_with("This is a test")), "{kept:?}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_is_requested_over_the_bus_is_sent_at_once_unless_the_request_is_old() {
+    let (mut peers, world) = (Peers::start(), World::start().await);
+    world.channel("slack", To::Slack { host: host() }, at(peers.url("slack"))).await;
+    let request = |channel: &str, minutes: i64| {
+        let requested_at = minute(minutes).to_string();
+        let request = TestRequest { tenant: contoso(), channel: channel.to_owned(), requested_at };
+        Outgoing { detail_type: NOTICE_TEST_REQUESTED, detail: serde_json::to_string(&request).unwrap() }
+    };
+    world.set(30);
+    for old_or_unknown in [request("slack", 19), request("gone", 30)] {
+        world.bus.put(&[old_or_unknown]).await.unwrap();
+    }
+    world.bus.put(&[request("slack", 21)]).await.unwrap();
+    world.settle().await;
+    assert_eq!(peers.next()["path"], "slack");
+    let kept = world.store.sent_notices(&contoso(), 20).await.unwrap();
+    assert!(matches!(&kept[..], [one] if one.number.is_none() && one.at == minute(30)), "{kept:?}");
     world.stop().await;
 }
 

@@ -25,7 +25,7 @@ async fn a_rule_fires_digests_corrects_ends_and_is_muted_by_its_link() {
     let (mut peers, world) = (Peers::start(), World::start().await);
     world.channel("mail", mail(peers.smtp, "it@contoso.example"), Keys::default()).await;
     let of = BTreeSet::from([Bad::Failed, Bad::TimedOut]);
-    world.rule("ends", Watch::Outcomes { of, profiles: BTreeSet::new() }, &["mail"]).await;
+    world.rule("ends", Watch::Outcomes { of, profiles: BTreeSet::new(), groups: BTreeSet::new() }, &["mail"]).await;
     world.rule("stuck", Watch::Stuck { minutes: 10 }, &["mail"]).await;
     let policy = Policy { address: Some("https://v.example".to_owned()), ..Policy::default() };
     world.policy(policy.clone()).await;

@@ -153,7 +153,7 @@ impl World {
     }
 
     pub async fn channel(&self, name: &str, to: To, keys: Keys) {
-        let channel = Channel { name: name.to_owned(), to, added_at: self.now() };
+        let channel = Channel { name: name.to_owned(), to, added_at: self.now(), by_administrator: false };
         self.store.set_channel_keys(&contoso(), name, &keys).await.unwrap();
         self.store.change_notices(&contoso(), |notices| notices.channels.push(channel.clone())).await.unwrap();
     }

@@ -71,6 +71,9 @@ pub enum NoticesCommand {
         /// ends: only sessions of the profile with this id; may be repeated
         #[arg(long, value_name = "ID")]
         esp_profile: Vec<String>,
+        /// ends: only sessions whose profile applies through this group, as the report names it; may be repeated
+        #[arg(long, value_name = "GROUP")]
+        esp_group: Vec<String>,
         /// silent: only this sender
         #[arg(long, value_name = "SOURCE")]
         source: Option<String>,

@@ -10,7 +10,7 @@ use crate::output::{Lines, answer};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use vestibule_domain::Millis;
-use vestibule_notices::{Bad, Channel, Keys, Policy, Quiet, Rule, To, Watch};
+use vestibule_notices::{Bad, Channel, Keys, Policy, Quiet, Rule, To, Watch, host_of};
 use vestibule_platform::BoxError;
 use vestibule_platform::credentials::new_webhook_secret;
 use vestibule_store::{Notices, SentNotice};
@@ -40,17 +40,32 @@ pub async fn run(command: NoticesCommand) -> Result<(), BoxError> {
             app.close().await?;
             say_removed(&common, &name, "channel", &channel, removed?)
         }
-        NoticesCommand::AddRule { name, rule, watch, to, step, app, ends, esp_profile, source, minutes, common } => {
+        NoticesCommand::AddRule {
+            name,
+            rule,
+            watch,
+            to,
+            step,
+            app,
+            ends,
+            esp_profile,
+            esp_group,
+            source,
+            minutes,
+            common,
+        } => {
             let watch = match watch {
                 Watched::StepRate => Watch::StepRate { step },
                 Watched::AppRate => Watch::AppRate { app },
                 Watched::Ends if ends.is_empty() => Watch::Outcomes {
                     of: BTreeSet::from([Bad::Failed, Bad::TimedOut]),
                     profiles: esp_profile.into_iter().collect(),
+                    groups: esp_group.into_iter().collect(),
                 },
                 Watched::Ends => {
                     let of = ends.iter().filter_map(|end| Bad::read(end)).collect();
-                    Watch::Outcomes { of, profiles: esp_profile.into_iter().collect() }
+                    let groups = esp_group.into_iter().collect();
+                    Watch::Outcomes { of, profiles: esp_profile.into_iter().collect(), groups }
                 }
                 Watched::Silent => Watch::Silent { source },
                 Watched::Stuck => Watch::Stuck { minutes },
@@ -79,10 +94,11 @@ pub async fn run(command: NoticesCommand) -> Result<(), BoxError> {
             let set = |notices: &mut Notices| {
                 let policy = &mut notices.policy;
                 policy.digest_minutes = digest.unwrap_or(policy.digest_minutes);
-                policy.limit_an_hour = limit.unwrap_or(policy.limit_an_hour).max(1);
+                policy.limit_an_hour = limit.unwrap_or(policy.limit_an_hour);
                 policy.quiet = quiet.unwrap_or(policy.quiet);
                 policy.names = names.as_deref().map_or(policy.names, |names| names == "yes");
                 policy.address = address.clone().or(policy.address.take());
+                policy.validate().map_err(|invalid| invalid.to_string())?;
                 Ok(policy.clone())
             };
             let policy = change(&name, &common, set).await?;
@@ -128,11 +144,7 @@ async fn add_channel(
         mail
     } else {
         let url = read_line("Address, then Enter (it is not shown):", "there is no address on standard input")?;
-        let uri: http::Uri = url.parse().map_err(|_| "the address is none")?;
-        let host = uri.host().ok_or("the address is none")?.to_owned();
-        if uri.scheme_str() != Some("https") && !["127.0.0.1", "localhost", "[::1]"].contains(&host.as_str()) {
-            return Err("the address must be https".into());
-        }
+        let host = host_of(&url)?;
         keys.url = Some(url);
         match kind {
             ChannelKind::Teams => To::Teams { host },
@@ -144,7 +156,7 @@ async fn add_channel(
         }
     };
     let app = App::open(&common.place).await?;
-    let channel = Channel { name: channel, to, added_at: app.now() };
+    let channel = Channel { name: channel, to, added_at: app.now(), by_administrator: false };
     let added = async {
         channel.validate()?;
         let tenant = app.tenant(name).await?;

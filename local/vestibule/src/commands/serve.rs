@@ -22,6 +22,7 @@ pub async fn run(reach: &Reach, shared: &SharedOptions, on: &OnFolder) -> Result
         }
     };
     let app = app.reached_at(reach.public_url.as_deref()).with_patience(config::answer_patience()?);
+    let app = if reach.local_channels { app.with_local_channels() } else { app };
     let mut front = reach.front(&app.links)?;
     if host.shared().is_some() {
         // A link that one process signed is opened at any of them, so links lead to the bucket.

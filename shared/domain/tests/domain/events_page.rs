@@ -10,6 +10,7 @@ use vestibule_domain::catalogue::{Action, Place, Screen};
 use vestibule_domain::esp::{EspDetail, EspEvent};
 use vestibule_domain::event::{About, Body, Event, EventKey, Step};
 use vestibule_domain::failure::Failure;
+use vestibule_domain::message::TestRequest;
 use vestibule_domain::publication::{Publication, Transition, Write, difference, taken_back};
 use vestibule_domain::pull::PullRequest;
 use vestibule_domain::report::{ExportReason, ExportRequest, ReportPublished};
@@ -32,7 +33,7 @@ fn each_sample_is_what_the_code_publishes() {
     }
     assert!(wrong.is_empty(), "docs/EVENTS.md must have these samples:\n\n{}", wrong.join("\n"));
     let mut known: BTreeSet<&str> = Transition::ALL.iter().map(|kind| kind.name()).collect();
-    known.extend(["ReportExportRequested", "GraphPullRequested"]);
+    known.extend(["ReportExportRequested", "GraphPullRequested", "NoticeTestRequested"]);
     assert_eq!(shown.keys().copied().collect::<BTreeSet<_>>(), known, "one sample for each event, and no other");
 }
 
@@ -151,6 +152,8 @@ fn published() -> Vec<(&'static str, String)> {
     samples.push(("ReportExportRequested", serde_json::to_string_pretty(&request).unwrap()));
     let request = PullRequest { tenant: tenant() };
     samples.push(("GraphPullRequested", serde_json::to_string_pretty(&request).unwrap()));
+    let request = TestRequest { tenant: tenant(), channel: "mail".to_owned(), requested_at: two.to_string() };
+    samples.push(("NoticeTestRequested", serde_json::to_string_pretty(&request).unwrap()));
     samples
 }
 

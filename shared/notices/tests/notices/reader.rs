@@ -19,7 +19,10 @@ fn rule(name: &str, watch: Watch) -> Rule {
 
 fn rules() -> Vec<Rule> {
     let of = BTreeSet::from([Bad::Failed, Bad::TimedOut]);
-    vec![rule("steps", Watch::StepRate { step: None }), rule("ends", Watch::Outcomes { of, profiles: BTreeSet::new() })]
+    vec![
+        rule("steps", Watch::StepRate { step: None }),
+        rule("ends", Watch::Outcomes { of, profiles: BTreeSet::new(), groups: BTreeSet::new() }),
+    ]
 }
 
 /// What happens to a subject, of four each.
@@ -142,6 +145,7 @@ proptest! {
                         revision: format!("{revision:04}"),
                         stands: stands(how),
                         profile: None,
+                        group: None,
                         at: now,
                     };
                     // Twice, as the bus may.

@@ -82,24 +82,34 @@ fn weeks_are_spoken_of_on_monday_morning_once() {
 }
 
 #[test]
-fn a_file_is_spoken_of_once_and_profiles_choose_sessions() {
+fn a_file_is_spoken_of_once_and_profiles_and_groups_choose_sessions() {
     let (rule, mut state, now) = (rule(Watch::FileMade), State::default(), at("2026-01-05T08:00:00Z"));
     let all = std::slice::from_ref(&rule);
     state.published(all, "2026-01-05T01:00:00.000Z", now);
     state.published(all, "2026-01-05T01:00:00.000Z", now);
     assert_eq!(told(&mut state, &rule, now), [Change::Happened]);
     let (of, profiles) = (BTreeSet::from([Bad::SessionFailed]), BTreeSet::from(["kiosk".to_owned()]));
-    let chosen = Rule { watch: Watch::Outcomes { of, profiles }, ..rule };
-    let event = |subject: &str, profile: Option<&str>| Event {
+    let watch = Watch::Outcomes { of: of.clone(), profiles, groups: BTreeSet::new() };
+    let chosen = Rule { watch, ..rule.clone() };
+    let event = |subject: &str, profile: Option<&str>, group: Option<&str>| Event {
         subject: subject.to_owned(),
         revision: "1".to_owned(),
         stands: Stands { bad: Some(Bad::SessionFailed), outcome: "failed".to_owned(), step: None, code: None },
         profile: profile.map(str::to_owned),
+        group: group.map(str::to_owned),
         at: now,
     };
     let mut state = State::default();
     for (subject, profile) in [("a", Some("kiosk")), ("b", Some("other")), ("c", None)] {
-        state.take(std::slice::from_ref(&chosen), &event(subject, profile), now);
+        state.take(std::slice::from_ref(&chosen), &event(subject, profile, None), now);
+    }
+    assert_eq!(told(&mut state, &chosen, now), [Change::Happened]);
+    // And so do the groups through which a profile applies.
+    let groups = BTreeSet::from(["Sales laptops".to_owned()]);
+    let chosen = Rule { watch: Watch::Outcomes { of, profiles: BTreeSet::new(), groups }, ..rule };
+    let mut state = State::default();
+    for (subject, group) in [("a", None), ("b", Some("Sales laptops")), ("c", Some("Kiosks"))] {
+        state.take(std::slice::from_ref(&chosen), &event(subject, Some("kiosk"), group), now);
     }
     assert_eq!(told(&mut state, &chosen, now), [Change::Happened]);
 }
@@ -109,12 +119,17 @@ fn rules_are_checked() {
     let good = rule(Watch::Stuck { minutes: 20 });
     assert_eq!(good.validate(), Ok(()));
     let of = BTreeSet::from([Bad::Failed]);
+    let kiosk = || BTreeSet::from(["kiosk".to_owned()]);
     let wrong = [
         Rule { name: "No".to_owned(), ..good.clone() },
         Rule { channels: BTreeSet::new(), ..good.clone() },
         Rule { watch: Watch::Stuck { minutes: 0 }, ..good.clone() },
-        Rule { watch: Watch::Outcomes { of: BTreeSet::new(), profiles: BTreeSet::new() }, ..good.clone() },
-        Rule { watch: Watch::Outcomes { of, profiles: BTreeSet::from(["kiosk".to_owned()]) }, ..good },
+        Rule {
+            watch: Watch::Outcomes { of: BTreeSet::new(), profiles: BTreeSet::new(), groups: BTreeSet::new() },
+            ..good.clone()
+        },
+        Rule { watch: Watch::Outcomes { of: of.clone(), profiles: kiosk(), groups: BTreeSet::new() }, ..good.clone() },
+        Rule { watch: Watch::Outcomes { of, profiles: BTreeSet::new(), groups: kiosk() }, ..good },
     ];
     for rule in wrong {
         assert!(rule.validate().is_err(), "{rule:?}");

@@ -9,7 +9,12 @@ use vestibule_notices::{Bad, Channel, Event, Keys, Rule, Seen, Stands, To, Verdi
 use vestibule_store::{News, Secret, SentNotice};
 
 fn channel() -> Channel {
-    Channel { name: "team".to_owned(), to: To::Teams { host: "example.com".to_owned() }, added_at: minute(0) }
+    Channel {
+        name: "team".to_owned(),
+        to: To::Teams { host: "example.com".to_owned() },
+        added_at: minute(0),
+        by_administrator: false,
+    }
 }
 
 fn rule() -> Rule {
@@ -23,7 +28,8 @@ fn rule() -> Rule {
 
 fn failed() -> News {
     let stands = Stands { bad: Some(Bad::Failed), outcome: "failed".to_owned(), step: None, code: None };
-    let event = Event { subject: "ab".to_owned(), revision: "1".to_owned(), stands, profile: None, at: minute(1) };
+    let event =
+        Event { subject: "ab".to_owned(), revision: "1".to_owned(), stands, profile: None, group: None, at: minute(1) };
     News::Ended(event)
 }
 

@@ -374,7 +374,7 @@ pub(crate) async fn run(place: &mut impl Place, tenancy: &Tenancy) {
 async fn messages(place: &impl Place, tenancy: &Tenancy) {
     let (store, id) = (place.store(), &tenancy.tenant.id);
     let (to, added_at) = (To::Slack { host: "127.0.0.1".to_owned() }, now());
-    let channel = Channel { name: "chat".to_owned(), to, added_at };
+    let channel = Channel { name: "chat".to_owned(), to, added_at, by_administrator: false };
     let keys = Keys { url: Some("https://127.0.0.1/services/x".to_owned()), ..Keys::default() };
     store.set_channel_keys(id, &channel.name, &keys).await.unwrap();
     let watched = [

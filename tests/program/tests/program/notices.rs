@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::Stdio;
-use vestibule_program_tests::{Client, Folder};
+use vestibule_program_tests::{Answer, Client, Folder, eventually};
 
 /// Runs a command with this on its standard input.
 fn with_input(folder: &Folder, arguments: &[&str], input: &str) -> Value {
@@ -90,4 +90,62 @@ async fn rules_and_channels_are_made_tried_listed_and_removed() {
     assert_eq!(folder.json(&["notices", "remove-rule", "contoso", "files"])["removed"], true);
     assert_eq!(folder.json(&["notices", "remove-channel", "contoso", "mail"])["removed"], true);
     assert_eq!(folder.json(&["notices", "remove-channel", "contoso", "mail"])["removed"], false);
+}
+
+/// The answer to a change by an administrator.
+async fn changes(client: &Client, method: Method, path: &str, body: &Value) -> Answer {
+    Answer::of(client.request(method, path).json(body).send().await.unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_does_the_same_by_the_api_and_reads_no_secret() {
+    let folder = Folder::new();
+    let tenant = folder.add_tenant("contoso");
+    let serve = folder.serve_by(&["--local-channels"]);
+    let admin = Client::new(&serve.url, &tenant.admin);
+    let (put, post) = (Method::PUT, Method::POST);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hook = json!({"kind": "webhook", "url": format!("http://{}/very-secret", listener.local_addr().unwrap())});
+    let made = changes(&admin, put.clone(), "/api/notices/channels/itsm", &hook).await.ok(200);
+    assert!(made["signingKey"].as_str().unwrap().starts_with("whsec_"), "{made}");
+    // A password stays with its server.
+    let mail = |server: &str, password: Option<&str>| {
+        let mut mail = json!({"kind": "email", "server": server, "user": "vestibule", "from": "v@contoso.example",
+            "to": ["it@contoso.example"]});
+        if let Some(password) = password {
+            mail["password"] = json!(password);
+        }
+        mail
+    };
+    let path = "/api/notices/channels/mail";
+    changes(&admin, put.clone(), path, &mail("smtp.contoso.example", Some("very-secret"))).await.ok(200);
+    changes(&admin, put.clone(), path, &mail("smtp.contoso.example", None)).await.ok(200);
+    let refused = changes(&admin, put.clone(), path, &mail("smtp.elsewhere.example", None)).await.ok(400);
+    assert_eq!(refused["errors"], json!([{"field": "password", "problem": "is missing"}]));
+
+    let watch = json!({"kind": "outcomes", "of": ["sessionFailed"], "groups": ["Sales laptops"]});
+    let rule = json!({"watch": watch, "channels": ["itsm"]});
+    changes(&admin, put.clone(), "/api/notices/rules/sales", &rule).await.ok(200);
+    let muted = changes(&admin, post.clone(), "/api/notices/rules/sales/mute", &json!({"days": 7})).await.ok(200);
+    assert!(muted["rule"]["mutedUntil"].is_string(), "{muted}");
+    // Whoever replaces a rule does not end that.
+    assert_eq!(changes(&admin, put.clone(), "/api/notices/rules/sales", &rule).await.ok(200)["rule"], muted["rule"]);
+    let quiet = json!({"quiet": "22:00-07:00", "names": true});
+    let policy = changes(&admin, Method::PATCH, "/api/notices", &quiet).await.ok(200)["policy"].clone();
+    assert_eq!((&policy["quiet"], &policy["limitAnHour"]), (&json!("22:00-07:00"), &json!(6)));
+
+    let request = takes_one(listener);
+    changes(&admin, post, "/api/notices/channels/itsm/test", &json!({})).await.ok(202);
+    assert!(request.join().unwrap().contains("\"test\":true"));
+    let (listed, words) = (admin.json("/api/notices").await, folder.words(&["notices", "list", "contoso"]).stdout);
+    assert_eq!((&listed["rules"][0]["watch"], &listed["policy"]), (&watch, &policy));
+    assert!(!listed.to_string().contains("very-secret") && !listed.to_string().contains("whsec_"), "{listed}");
+    assert!(words.contains("rule sales: outcomes to itsm, muted until"), "{words}");
+    // The note of it is written after the receiver has answered.
+    let history = eventually("the history has the test", async || {
+        let history = admin.json("/api/notices/history").await;
+        history["sent"][0].is_object().then_some(history)
+    });
+    let history = history.await;
+    assert_eq!((&history["sent"][0]["isTest"], &history["givenUp"]), (&json!(true), &json!([])));
 }

@@ -98,10 +98,21 @@ impl Sample {
         let spare = Self::post(&admin, "/api/devices/esp-profiles", &json!({"displayName": "Spare"})).await.ok(201);
         let annotation = json!({"from": "2026-11-15", "text": "Terms of use changed"});
         let annotation = Self::post(&admin, "/api/annotations", &annotation).await.ok(201);
+        // Nobody listens at these addresses, so a test is given up at once.
+        let channel = json!({"kind": "teams", "url": "https://127.0.0.1:9/hush"});
+        for name in ["mail", "spare-channel"] {
+            let path = format!("/api/notices/channels/{name}");
+            Answer::of(admin.request(Method::PUT, &path).json(&channel).send().await.unwrap()).await.ok(200);
+        }
+        let rule = json!({"watch": {"kind": "weekly"}, "channels": ["mail"]});
+        let rule = admin.request(Method::PUT, "/api/notices/rules/spare-rule").json(&rule).send().await.unwrap();
+        Answer::of(rule).await.ok(200);
         let token = Self::post(&admin, "/api/tokens", &json!({"name": "Spare", "role": "reader"})).await.ok(201);
         let names = vec![
             ("spare-tokens", text(&token, "/token/id")),
             ("spare-sources", "nanomdm".to_owned()),
+            ("spare-channels", "spare-channel".to_owned()),
+            ("spare-rules", "spare-rule".to_owned()),
             ("spare-annotations", text(&annotation, "/annotation/id")),
             ("devices", text(session, "/sessions/0/enrollmentKey")),
             ("sessions", text(session, "/sessions/0/sessionId")),
@@ -270,6 +281,53 @@ fn special() -> Vec<Special> {
         (json!({"from": "2026-11-15", "text": "x", "colour": "hush"}), "body"),
         (json!(["hush"]), "body"),
     ];
+    let bad_choices = vec![
+        (json!({"digestMinutes": 1_441}), "digestMinutes"),
+        (json!({"limitAnHour": 0}), "limitAnHour"),
+        (json!({"quiet": "hush"}), "quiet"),
+        (json!({"names": "hush"}), "names"),
+        (json!({"address": "https://vestibule.example/hush"}), "address"),
+        (json!({"colour": "hush"}), "body"),
+    ];
+    let mail = |changed: (&str, Value)| {
+        let mut mail = json!({"kind": "email", "server": "smtp.example", "from": "a@b.example", "to": ["c@d.example"]});
+        mail[changed.0] = changed.1;
+        mail
+    };
+    let bad_channels = vec![
+        (json!({"kind": "hush"}), "kind"),
+        (json!({"kind": "teams"}), "url"),
+        (json!({"kind": "slack", "url": "http://example.com/hush"}), "url"),
+        (json!({"kind": "webhook", "url": "hush"}), "url"),
+        (json!({"kind": "slack", "url": "https://example.com/hush", "server": "hush"}), "server"),
+        (mail(("server", json!("hush hush"))), "server"),
+        (mail(("port", json!(65_536))), "port"),
+        (mail(("tls", json!("hush"))), "tls"),
+        (mail(("password", json!("hush"))), "user"),
+        (mail(("user", json!("hush"))), "password"),
+        (mail(("from", json!("hush"))), "from"),
+        (mail(("to", json!(["hush"]))), "to"),
+        (mail(("to", json!([]))), "to"),
+        (mail(("url", json!("https://example.com/hush"))), "url"),
+        (mail(("colour", json!("hush"))), "body"),
+    ];
+    let rule = |watch: Value| json!({"watch": watch, "channels": ["mail"]});
+    let bad_rules = vec![
+        (json!({"channels": ["mail"]}), "watch"),
+        (json!({"watch": {"kind": "weekly"}}), "channels"),
+        (json!({"watch": {"kind": "weekly"}, "channels": ["hush"]}), "channels"),
+        (rule(json!("hush")), "watch"),
+        (rule(json!({"kind": "hush"})), "watch.kind"),
+        (rule(json!({"kind": "weekly", "colour": "hush"})), "watch"),
+        (rule(json!({"kind": "stepRate", "step": ""})), "watch.step"),
+        (rule(json!({"kind": "appRate", "app": 5})), "watch.app"),
+        (rule(json!({"kind": "silent", "source": "hush"})), "watch.source"),
+        (rule(json!({"kind": "stuck", "minutes": 1_441})), "watch.minutes"),
+        (rule(json!({"kind": "outcomes", "of": []})), "watch.of"),
+        (rule(json!({"kind": "outcomes", "of": ["hush"]})), "watch.of"),
+        (rule(json!({"kind": "outcomes", "of": ["failed"], "profiles": ["hush"]})), "watch.profiles"),
+        (rule(json!({"kind": "outcomes", "of": ["timedOut"], "groups": ["hush"]})), "watch.groups"),
+    ];
     vec![
         with("GET /api/devices/enrollment-status/active", "limit=2"),
         with("GET /api/devices/enrollment-status/failures", "platform=ios&limit=5"),
@@ -366,6 +424,16 @@ fn special() -> Vec<Special> {
                 (json!({"name": "x", "role": "reader", "scopeTags": [""]}), "scopeTags"),
                 (json!({"name": "x", "role": "reader", "colour": "hush"}), "body"),
             ],
+        ),
+        refuses("PATCH /api/notices", bad_choices),
+        // Every organisation can have channels and rules of these names; the other has no channel yet.
+        Special { theirs: Some(200), ..refuses("PUT /api/notices/channels/{id}", bad_channels) },
+        Special { theirs: Some(400), ..refuses("PUT /api/notices/rules/{id}", bad_rules) },
+        // The one that the other has made.
+        Special { route: "DELETE /api/notices/channels/{id}", theirs: Some(204), ..Special::default() },
+        refuses(
+            "POST /api/notices/rules/{id}/mute",
+            vec![(json!({}), "days"), (json!({"days": 366}), "days"), (json!({"days": "hush"}), "days")],
         ),
         refuses("POST /api/annotations", bad_annotations.clone()),
         refuses("PUT /api/annotations/{id}", bad_annotations),

@@ -15,6 +15,7 @@ import esp from '../views/esp.js';
 import files from '../views/files.js';
 import incomplete from '../views/incomplete.js';
 import live from '../views/live.js';
+import messages from '../views/messages.js';
 import overview from '../views/overview.js';
 import profile from '../views/profile.js';
 import profiles from '../views/profiles.js';
@@ -51,6 +52,7 @@ export const VIEWS = [
   { path: 'account', title: 'Account', needsServer: true, module: account },
   { path: 'live', title: 'Enrolling now', under: 'status', needsServer: true, module: live },
   { path: 'settings', title: 'Settings', under: 'account', needsServer: true, module: settings },
+  { path: 'messages', title: 'Messages', under: 'account', needsServer: true, module: messages },
   { path: 'tokens', title: 'Tokens', under: 'account', needsServer: true, module: tokens },
   { path: 'steps', title: 'First steps', under: 'account', needsServer: true, module: steps },
   { path: 'attempts', title: 'Attempts', under: 'incomplete', module: attempts },

@@ -12,6 +12,7 @@ const PARTS = [
   ['account', 'Sign-ins'],
   ['settings', 'Settings'],
   ['tokens', 'Tokens'],
+  ['messages', 'Messages'],
   ['steps', 'First steps'],
 ];
 
