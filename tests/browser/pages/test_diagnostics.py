@@ -42,7 +42,7 @@ def test_a_device_is_diagnosed_by_a_link(server, visit, page, person):
     device = server.get("/api/diagnostics", user=person)["devices"][0]
     visit(f"#/diagnostics?device={device['serialNumber'] or device['enrollmentKey']}", "Diagnostics")
     expect(page.locator(".verdict")).to_be_visible()
-    expect(page.get_by_role("table", name="Devices", exact=True)).to_contain_text(device["deviceName"])
+    expect(page.locator(".device-card").get_by_role("heading", name=device["deviceName"])).to_be_visible()
 
 
 def test_an_unknown_person_is_not_seen(visit, page):
@@ -79,10 +79,30 @@ def test_each_of_several_devices_has_a_verdict_and_the_worst_is_first(server, vi
     assert len(server.get("/api/diagnostics", user=person)["devices"]) == 2
     visit(f"#/diagnostics?user={person}", "Diagnostics")
     expect(page.locator(".verdict").get_by_role("heading", name="Failing")).to_be_visible()
-    rows = page.get_by_role("table", name="Devices", exact=True).locator("tbody tr")
-    expect(rows).to_have_count(2)
-    expect(rows.nth(0)).to_contain_text("Failing")
-    expect(rows.nth(1)).to_contain_text("Working")
+    cards = page.locator(".device-card")
+    expect(cards).to_have_count(2)
+    expect(cards.nth(0)).to_contain_text("Failing")
+    expect(cards.nth(1)).to_contain_text("Working")
     expect(page.locator(".finding").first).to_contain_text("Device: Phone 1")
-    rows.nth(1).get_by_role("link", name="Phone 2").click()
+    cards.nth(1).get_by_role("link", name="Phone 2", exact=True).click()
     expect(page.locator(".verdict").get_by_role("heading", name="Working")).to_be_visible()
+
+
+def test_a_card_is_copied_for_a_ticket_with_what_was_reported_alone(server, visit, new_page):
+    mark = uuid.uuid4().hex[:8]
+    person = f"{mark}@contoso.example"
+    data = {"platform": "ios", "device": {"serialNumber": f"{mark}-1"}, "user": {"principalName": person}}
+    server.post_event("enrollment.started", data)
+    server.post_event("enrollment.step.entered", {**data, "action": "TermsofUse"})
+    page = new_page(permissions=["clipboard-read", "clipboard-write"])
+    visit(f"#/person?user={person}", f"Devices of {person}", on=page)
+    card = page.locator(".device-card")
+    expect(card).to_contain_text("Terms of use")
+    card.get_by_role("button", name="Copy for ticket").click()
+    expect(card.get_by_text("Copied", exact=True)).to_be_visible()
+    ticket = page.evaluate("navigator.clipboard.readText()").split("\n")
+    # Its name, its model and an error were not reported.
+    assert ticket[0] == f"Device: {mark}-1" and f"User: {person}" in ticket and "Error: not reported" in ticket
+    assert "Last screen: Terms of use" in ticket
+    answer = server.get("/api/diagnostics", user=person)
+    assert f"Attempt: {answer['attempts'][0]['attemptId']}" in ticket

@@ -70,5 +70,16 @@ def test_an_opened_file_is_searched_too(server, page):
     page.keyboard.press("Control+k")
     field(page).fill(person)
     page.get_by_role("dialog").get_by_role("option").filter(has_text=person).first.click()
+    # The same cards as of the server, as far as the file has what they say.
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Devices of {person}")
+    assert address(page) == ("/person", {"user": person})
+    devices = server.get("/api/diagnostics", user=person)["devices"]
+    cards = page.locator(".device-card")
+    expect(cards).to_have_count(len(devices))
+    for device in devices:
+        name = device["deviceName"] or device["enrollmentKey"]
+        expect(cards.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    expect(cards.first.get_by_role("button", name=f"Copy for ticket: ")).to_be_visible()
+    page.get_by_role("link", name="All attempts of this person").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Attempts")
     assert address(page)[1]["user"] == person

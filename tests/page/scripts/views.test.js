@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { asText, othersWords, subjectOf } from '../assets/views/diagnostics-words.js';
+import { cardsOfDiagnosis, cardsOfFile, ticketText } from '../assets/views/device-cards-words.js';
 import { suggestions } from '../assets/shell/suggestions.js';
 import { byNearness, spanOf } from '../assets/views/time-parts.js';
 import {
@@ -189,7 +190,7 @@ const VIEWS = [
   { path: 'attempt', title: 'Sender of none' },
 ];
 
-test('the search leads to a diagnosis, in a file to attempts, and to views by their titles', () => {
+test('the search leads to a diagnosis, in a file to a person and attempts, and to views by their titles', () => {
   const found = {
     people: [{ userPrincipalName: 'ada@contoso.example', devices: 1 }],
     devices: [
@@ -215,7 +216,7 @@ test('the search leads to a diagnosis, in a file to attempts, and to views by th
     ['Views', [['Senders', '#/senders']]],
   ]);
   assert.deepEqual(of(true), [
-    ['People', [['ada@contoso.example', '#/attempts?user=ada%40contoso.example&os=all']]],
+    ['People', [['ada@contoso.example', '#/person?user=ada%40contoso.example']]],
     ['Devices', [['sn', '#/attempts?enrollmentKey=k&os=all']]],
   ]);
   assert.deepEqual(suggestions('', null, false, VIEWS), []);
@@ -270,4 +271,76 @@ test('what a form of messages leaves empty is not sent, and what it shows again 
   const policy = { digestMinutes: 5, limitAnHour: 6, quiet: '22:00-07:00', names: false, address: null };
   assert.deepEqual(policyOf(valuesOfPolicy(policy)), policy);
   assert.equal(policyOf(valuesOfPolicy({ ...policy, quiet: null })).quiet, null);
+});
+
+test('a card says what was reported, and of the rest that it was not', () => {
+  const device = {
+    enrollmentKey: 'a',
+    deviceName: 'Phone 1',
+    serialNumber: null,
+    platform: 'ios',
+    osVersion: null,
+    model: null,
+    state: 'gaveUp',
+    userPrincipalName: 'ada@contoso.example',
+    lastAttemptId: '01',
+  };
+  const attempt = {
+    attemptId: '01',
+    enrollmentKey: 'a',
+    outcome: 'abandoned',
+    cause: 'declineAll',
+    action: 'TermsofUse',
+    screen: 'termsOfUse',
+    lastActivityAt: '2026-11-27T10:03:00.000Z',
+  };
+  const details = new Map([['01', { advice: [{ steps: ['Ask why.'], who: ['admin'] }] }]]);
+  const [card] = cardsOfFile({ devices: [device], attempts: [attempt], failures: [] }, details);
+  assert.deepEqual(
+    [card.state, card.kind, card.screen, card.ended, card.code, card.next, card.user],
+    ['Gave up', 'warn', 'Terms of use', 'Abandoned: Declined all', null, 'Ask why.', 'ada@contoso.example'],
+  );
+  const text = ticketText(card, '2026-11-28T00:00:00.000Z', 'UTC');
+  assert.match(text, /^Device: Phone 1\nUser: ada@contoso.example\nSerial number: not reported\n/);
+  assert.match(text, /\nPlatform and model: iOS\/iPadOS\n/);
+  assert.match(text, /\nError: not reported\n/);
+  assert.match(text, /\nNext: Ask why\. \(.+\)\n/);
+  // Nothing at all is known of an attempt.
+  const [bare] = cardsOfFile({ devices: [{ ...device, lastAttemptId: null }], attempts: [], failures: [] }, new Map());
+  assert.deepEqual([bare.screen, bare.ended, bare.next], ['not reported', 'not reported', null]);
+});
+
+test('the cards of a file are the worst first, and no state is another person’s', () => {
+  const of = (key, state, lastAttemptId) => ({ enrollmentKey: key, state, lastAttemptId, serialNumber: null });
+  const devices = [
+    of('a', 'enrolled', '01'),
+    of('b', 'failed', '02'),
+    of('c', 'gaveUp', '03'),
+    of('d', 'enrolled', '99'),
+  ];
+  const attempts = ['completed', 'failed', 'abandoned', 'failed'].map((outcome, at) => ({
+    attemptId: at === 3 ? '04' : `0${at + 1}`,
+    enrollmentKey: 'abcd'[at],
+    outcome,
+  }));
+  const cards = cardsOfFile({ devices, attempts, failures: [] }, new Map());
+  assert.deepEqual(
+    cards.map((one) => one.key),
+    ['b', 'd', 'c', 'a'],
+  );
+  assert.equal(cards[1].state, 'Failed; somebody else has used it since');
+  assert.equal(cards[1].kind, 'bad');
+});
+
+test('the next action of a card is the first step of the first finding about its device', () => {
+  const devices = ['a', 'b'].map((key) => ({ enrollmentKey: key, verdict: 'failing', summary: 'It fails.' }));
+  const findings = [
+    { enrollmentKey: 'b', steps: ['Do this.', 'Then that.'], who: ['admin'] },
+    { enrollmentKey: 'a', steps: [], who: [] },
+  ];
+  const cards = cardsOfDiagnosis({ devices, findings, attempts: [] });
+  assert.deepEqual(
+    cards.map((one) => one.next),
+    [null, 'Do this.'],
+  );
 });

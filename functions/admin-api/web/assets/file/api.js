@@ -10,8 +10,11 @@ import { called } from '../kit/called.js';
 import { ApiProblem } from '../kit/problem.js';
 import { answer, notInFile } from './questions.js';
 
-/** Operations that a question of the file answers, though the server answers them from its table. */
-const OF_FILE = { listEspProfiles: 'esp-profiles' };
+/**
+ * Operations that a question of the file answers, though the server answers them otherwise: profiles from its table, and a
+ * diagnosis by judging the facts that the question has.
+ */
+const OF_FILE = { listEspProfiles: 'esp-profiles', diagnose: 'devices' };
 
 const DAY_MS = 86_400_000;
 /** Milliseconds without another question before a slow statement begins. */
@@ -196,7 +199,8 @@ export class FileApi {
    */
   async get(operation, parameters, { signal, onPart } = {}) {
     if (operation === 'getTenant') return tenant(this.file);
-    const { question = OF_FILE[operation], query, inPath } = called(operation, parameters);
+    const { question: own, query, inPath } = called(operation, parameters);
+    const question = own ?? OF_FILE[operation];
     if (!question) throw notInFile('This needs the server: a report file doesn’t hold it.');
     const asked = new URLSearchParams([...inPath, ...query]);
     const result = await answer(this.file, question, asked, { signal, onPart });

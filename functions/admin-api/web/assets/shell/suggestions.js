@@ -19,8 +19,7 @@ export function suggestions(text, found, isFile, views) {
   const wanted = text.trim().toLowerCase();
   const device = (key) =>
     isFile ? addressOf('attempts', { enrollmentKey: key, os: 'all' }) : addressOf('diagnostics', { device: key });
-  const person = (name) =>
-    isFile ? addressOf('attempts', { user: name, os: 'all' }) : addressOf('diagnostics', { user: name });
+  const person = (name) => addressOf(isFile ? 'person' : 'diagnostics', { user: name });
   const groups = [
     {
       title: 'People',

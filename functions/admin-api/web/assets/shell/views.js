@@ -17,6 +17,7 @@ import incomplete from '../views/incomplete.js';
 import live from '../views/live.js';
 import messages from '../views/messages.js';
 import overview from '../views/overview.js';
+import person from '../views/person.js';
 import profile from '../views/profile.js';
 import profiles from '../views/profiles.js';
 import senders from '../views/senders.js';
@@ -55,6 +56,7 @@ export const VIEWS = [
   { path: 'messages', title: 'Messages', under: 'account', needsServer: true, module: messages },
   { path: 'tokens', title: 'Tokens', under: 'account', needsServer: true, module: tokens },
   { path: 'steps', title: 'First steps', under: 'account', needsServer: true, module: steps },
+  { path: 'person', title: 'A person', under: 'status', module: person },
   { path: 'attempts', title: 'Attempts', under: 'incomplete', module: attempts },
   { path: 'attempt', title: 'Attempt', under: 'incomplete', module: attempt },
   {

@@ -14,34 +14,49 @@ import { asText } from './diagnostics-words.js';
  * @param {ViewContext} context of the view
  * @returns {HTMLElement}
  */
-export function copyText(answer, subject, { announce, signal }) {
+export const copyText = (answer, subject, context) =>
+  copyingButton({ key: 'diagnosis', label: 'Copy as text', text: () => asText(answer, subject), context });
+
+/**
+ * A button that copies a text, or shows it where it can't.
+ * @param {object} options
+ * @param {string} options.key tells it from others of the view
+ * @param {string} options.label
+ * @param {string} [options.about] its whole name, where several have the label
+ * @param {() => string} options.text
+ * @param {ViewContext} options.context of the view
+ * @returns {HTMLElement}
+ */
+export function copyingButton({ key, label, about, text, context: { announce, signal } }) {
   return h(
     'button',
     {
       type: 'button',
+      'data-copy': key,
+      'aria-label': about,
       onclick: async () => {
-        const text = asText(answer, subject);
+        const copied = text();
         try {
-          await navigator.clipboard.writeText(text);
+          await navigator.clipboard.writeText(copied);
           announce('Copied as text.');
           // Also shown where the person is looking.
-          flash();
+          flash(key, label);
         } catch {
-          showText(text, signal);
+          showText(copied, signal);
         }
       },
-      'data-copy': true,
     },
-    'Copy as text',
+    label,
   );
 }
 
-function flash() {
-  const button = document.querySelector('[data-copy]');
+function flash(key, label) {
+  // The view may have been drawn again meanwhile.
+  const button = [...document.querySelectorAll('[data-copy]')].find((one) => one.getAttribute('data-copy') === key);
   if (!button) return;
   button.textContent = 'Copied';
   setTimeout(() => {
-    button.textContent = 'Copy as text';
+    button.textContent = label;
   }, 2000);
 }
 

@@ -12,6 +12,8 @@ import { adviceList, asOf, badge, notice, outcomeBadge, pageHead } from '../kit/
 import { addressOf, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
+import { cardsOfDiagnosis, kindOf } from './device-cards-words.js';
+import { deviceCards } from './device-cards.js';
 import { copyText } from './diagnostics-text.js';
 import {
   attemptId,
@@ -26,17 +28,6 @@ import {
 } from './diagnostics-words.js';
 import { deviceAddress, sessionAddress } from './esp-parts.js';
 
-const VERDICT_KINDS = {
-  working: 'good',
-  prepared: 'good',
-  enrolling: 'busy',
-  waitingForCompliance: 'busy',
-  heldForConfiguration: 'warn',
-  notCompliant: 'warn',
-  ambiguous: 'busy',
-  gaveUp: 'warn',
-  failing: 'bad',
-};
 const SEVERITY_KINDS = { problem: 'bad', warning: 'warn', information: 'quiet' };
 
 function form(context, asked) {
@@ -78,7 +69,7 @@ function form(context, asked) {
 function verdict(answer, subject, context) {
   return h(
     'section',
-    { class: `card verdict ${VERDICT_KINDS[answer.verdict] ?? 'quiet'}`, 'data-key': 'verdict' },
+    { class: `card verdict ${kindOf(answer.verdict)}`, 'data-key': 'verdict' },
     h('h2', null, words.verdict(answer.verdict)),
     h('p', null, answer.summary),
     answer.choices.length ? null : h('p', { class: 'quiet' }, everWorkedWords(answer)),
@@ -214,38 +205,6 @@ function choices(answer) {
   );
 }
 
-/** The devices, the worst first; each of several links to its own diagnosis. */
-function devices(answer) {
-  if (!answer.devices.length) return null;
-  const several = answer.devices.length > 1;
-  const [device, ...more] = apart(answer.timeZone, {
-    key: 'device',
-    label: 'Device',
-    render: several ? deviceLink : deviceName,
-  });
-  const verdictColumn = {
-    key: 'verdict',
-    label: 'Verdict',
-    class: 'wrap',
-    render: (one) => [
-      badge(VERDICT_KINDS[one.verdict] ?? 'quiet', words.verdict(one.verdict)),
-      h('small', null, one.summary),
-    ],
-  };
-  return h(
-    'section',
-    { class: 'card', 'data-key': 'devices' },
-    h('h2', null, several ? 'Devices, worst first' : 'Devices'),
-    dataTable({
-      caption: 'Devices',
-      hideCaption: true,
-      columns: several ? [device, verdictColumn, ...more] : [device, ...more],
-      rows: answer.devices,
-      key: (one) => one.enrollmentKey,
-    }),
-  );
-}
-
 function attempts(answer) {
   const zone = answer.timeZone;
   return h(
@@ -342,11 +301,21 @@ export default {
       announce(`${words.verdict(answer.verdict)} ${answer.summary}`);
       return;
     }
+    const several = answer.devices.length > 1;
+    const cards = deviceCards({
+      cards: cardsOfDiagnosis(answer),
+      asOf: answer.asOf,
+      zone: answer.timeZone,
+      lacking: 'Nothing',
+      context,
+    });
     draw(
       asOf(answer.asOf, answer.timeZone, answer),
       verdict(answer, subject, context),
+      // Of several devices people look for theirs first.
+      several ? cards : null,
       findings(answer),
-      devices(answer),
+      several ? null : cards,
       attempts(answer),
       collect(answer),
     );
