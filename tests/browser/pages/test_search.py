@@ -11,7 +11,7 @@ from test_offline import open_file
 
 
 def field(page):
-    return page.get_by_role("combobox", name="Search people, devices, steps")
+    return page.get_by_role("combobox", name="Search people, devices, apps, codes, steps")
 
 
 def test_a_person_is_found_by_part_of_her_name_without_a_click(server, visit, page):

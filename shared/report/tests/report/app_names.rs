@@ -142,3 +142,33 @@ fn a_refreshed_file_has_the_names_of_a_built_one() {
         assert_eq!(solitaire.len(), usize::from(names.of("nobody-has-it").is_some()));
     }
 }
+
+/// What a question answers, as the API does.
+fn answer(working: &Working, question: &str, asked: &[(&str, &str)]) -> serde_json::Value {
+    let asked = asked.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    serde_json::Value::Object(working.reader().unwrap().answer(question, &asked).unwrap().unwrap())
+}
+
+#[test]
+fn apps_and_codes_are_found_by_a_part_of_the_name_that_the_report_gives_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let working = file(&folder.path().join("w"), &known(), at(AS_OF));
+    let apps = |text: &str| answer(&working, "search", &[("text", text)])["apps"].clone();
+    assert_eq!(apps("soft 36"), serde_json::json!([{"app": "Microsoft 365"}]));
+    // What begins with the text comes first. The id of an app that has a name finds nothing, and neither does a name that
+    // no session has.
+    assert_eq!(apps("vpn"), serde_json::json!([{"app": "VPN of mine"}, {"app": "Contoso VPN"}]));
+    assert_eq!(apps(&OFFICE[..8]), serde_json::json!([{"app": OTHER}]));
+    assert_eq!(apps("solitaire"), serde_json::json!([]));
+    let codes = |text: &str| answer(&working, "search", &[("text", text)])["codes"].clone();
+    assert_eq!(codes("80070643"), serde_json::json!([{"code": "0x80070643", "failures": 3}]));
+
+    let sessions = |app: &str| {
+        let found = answer(&working, "esp-sessions", &[("app", app)]);
+        found["sessions"].as_array().unwrap().len()
+    };
+    // Two have it by its id, which one of them gives as its name, and one has another id of the same name.
+    assert_eq!((sessions("microsoft 365"), sessions(OFFICE), sessions("winget-7")), (3, 2, 1));
+    // A sender wrote the id of this one in capitals.
+    assert_eq!((sessions("VPN of mine"), sessions("Contoso VPN"), sessions("Solitaire")), (1, 1, 0));
+}

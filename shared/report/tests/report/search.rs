@@ -5,6 +5,8 @@ use crate::common;
 use common::{about, at, build, context, event, step, tenant};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use vestibule_domain::event::Step;
+use vestibule_domain::failure::Failure;
 use vestibule_domain::{History, Kind, Millis, Platform, TenantSettings};
 use vestibule_report::ask::Parameters;
 use vestibule_report::{Change, Error};
@@ -93,4 +95,32 @@ fn a_text_that_thousands_have_says_so() {
     assert_eq!(answer["tooMany"], true);
     let listed: BTreeSet<_> = names(&answer, "devices", "deviceName").into_iter().collect();
     assert_eq!(listed.len(), 10);
+}
+
+#[test]
+fn attempts_are_found_by_any_spelling_of_their_error_code() {
+    let (tenant, settings, folder) = (tenant(), TenantSettings::default(), tempfile::tempdir().unwrap());
+    let start = at("2026-03-19T10:00:00Z");
+    // As a sender wrote it in decimal with a sign, and as another in capitals.
+    let changes: Vec<Change> = (1..)
+        .zip(["-2145910764", "0x80180014", "0X8018002B"])
+        .map(|(number, code)| {
+            let about = about(number, Platform::Windows);
+            let failure = Failure { code: Some(code.to_owned()), ..Failure::default() };
+            let mut history = History::default();
+            history.add(event(format!("s{number}"), start, 0, about.clone(), step(Kind::Started)));
+            let failed = Step { failure: Some(failure), ..step(Kind::Failed) };
+            history.add(event(format!("f{number}"), start + Millis::from_minutes(1), 0, about, failed));
+            Change { item: format!("item-{number}"), version: 1, history, expires_at: None }
+        })
+        .collect();
+    let as_of = start + Millis::from_minutes(5);
+    let working = build(&folder.path().join("w"), &context(&tenant, &settings), &changes, as_of);
+    let count = |code: &str| {
+        let asked: Parameters =
+            [("failureCode", code), ("os", "all")].map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        working.reader().unwrap().answer("attempts", &asked).unwrap().unwrap()["attempts"].as_array().unwrap().len()
+    };
+    assert_eq!((count("0x80180014"), count("0X80180014"), count("-2145910764")), (2, 2, 1));
+    assert_eq!((count("0x8018002b"), count("0x80180015")), (1, 0));
 }

@@ -1,5 +1,6 @@
 /*
- * The search: a part of an address, a name or a serial number leads to a person, a device, a step or a view.
+ * The search: a part of an address, a name, a serial number or a code leads to a person, a device, an app, failures, a
+ * step or a view.
  *
  * What must stay true: it suggests and decides nothing; the arrow keys choose while the focus stays in the field; an
  * older answer never replaces a newer one; Escape closes it, and afterwards focus is where it was.
@@ -81,7 +82,7 @@ export function openSearch({ api, isFile }) {
           if (!('left' in dialog.dataset)) before?.focus();
         },
       },
-      h('h2', { id: ids.title }, 'Search people, devices, steps'),
+      h('h2', { id: ids.title }, 'Search people, devices, apps, codes, steps'),
       input,
       note,
       list,

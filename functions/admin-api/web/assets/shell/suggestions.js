@@ -1,5 +1,5 @@
 /*
- * What a searched text leads to: people, devices, steps and views.
+ * What a searched text leads to: people, devices, apps, error codes, steps and views.
  *
  * What must stay true: it suggests and decides nothing. It uses no element, so its tests need no page.
  */
@@ -42,6 +42,22 @@ export function suggestions(text, found, isFile, views) {
           .filter(Boolean)
           .join(' · '),
         href: device(one.enrollmentKey),
+      })),
+    },
+    {
+      title: 'Apps',
+      entries: (found?.apps ?? []).map((one) => ({
+        label: one.app,
+        note: 'sessions of the Enrollment Status Page with it',
+        href: addressOf('sessions', { app: one.app }),
+      })),
+    },
+    {
+      title: 'Error codes',
+      entries: (found?.codes ?? []).map((one) => ({
+        label: one.code,
+        note: plural(one.failures, 'failure'),
+        href: addressOf('attempts', { failureCode: one.code, os: 'all' }),
       })),
     },
     {

@@ -28,6 +28,7 @@ const FILTERS = [
   'enrollmentType',
   'source',
   'without',
+  'failureCode',
   'user',
   'enrollmentKey',
 ];
@@ -52,6 +53,7 @@ const CHIPS = {
   enrollmentType: (value) => `${words.slice('enrollmentType')}: ${value}`,
   source: (value) => `${words.slice('source')}: ${value}`,
   without: (value) => `${words.slice(value)}: not reported`,
+  failureCode: (value) => `Error code: ${value}`,
   enrollmentKey: (value) => `Device: ${value}`,
 };
 

@@ -102,6 +102,7 @@ export default {
       state: parameters.get('state'),
       profileId: parameters.get('profileId'),
       stuck: parameters.get('stuck'),
+      app: parameters.get('app'),
       user: parameters.get('user'),
     };
     const cursor = parameters.get('cursor');
@@ -138,6 +139,7 @@ export default {
               ['false', 'Not stuck'],
             ],
           },
+          { name: 'app', label: 'App (whole name)' },
           { name: 'user', label: 'User (whole address)' },
         ],
       }),

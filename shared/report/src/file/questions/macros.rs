@@ -109,6 +109,9 @@ const ATTEMPTS: &str = "(:catalogueRow IS NULL OR coalesce(a.catalogue_row, 0) =
         SELECT id FROM words WHERE text = :enrollmentType COLLATE NOCASE))
       AND (:without IS NULL OR CASE lower(:without) WHEN 'model' THEN a.model_word IS NULL
         WHEN 'osversion' THEN a.os_version_word IS NULL WHEN 'enrollmenttype' THEN a.enrollment_type_word IS NULL ELSE 0 END)
+      AND (:failureCode IS NULL OR a.attempt_no IN (
+        SELECT f.failure_no FROM failures f LEFT JOIN words w ON w.id = f.code_word
+        WHERE f.attempt_no IS NOT NULL AND lower(:failureCode) IN (lower(w.text), printf('0x%08x', f.code_value))))
       AND (:source IS NULL OR EXISTS (
         SELECT 1 FROM attempt_sources x JOIN words w ON w.id = x.source_word
         WHERE x.attempt_no = a.attempt_no AND w.text = :source COLLATE NOCASE))
