@@ -24,7 +24,8 @@ RUN = """async () => {
   while (wasBusy) {
     while (isBusy()) await new Promise(requestAnimationFrame);
     wasBusy = false;
-    found = await axe.run(document, { resultTypes: ['violations'] });
+    // Measured too: what is pressed is at least 24 px wide and high, or far enough from its neighbours.
+    found = await axe.run(document, { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } });
   }
   watch.disconnect();
   return found.violations.filter((one) => ['serious', 'critical'].includes(one.impact)).map((one) => (
@@ -69,6 +70,18 @@ def sideways(page):
     }""")
 
 
+def silent_tables(page):
+    """The tables that are wider than their region without saying so."""
+    return page.evaluate("""async () => {
+      // A table says so once its size has been observed: after the next picture.
+      for (let pictures = 0; pictures < 2; pictures += 1) await new Promise(requestAnimationFrame);
+      const scrolls = (one) => one.scrollWidth > one.clientWidth + 1;
+      const regions = [...document.querySelectorAll('.table-region')];
+      return regions.filter((one) => one.checkVisibility() && scrolls(one) !== !one.querySelector('.table-hint').hidden)
+        .map((one) => one.querySelector('caption').textContent);
+    }""")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_everybody_can_use_it(server, new_page, views, name):
     page = new_page(color_scheme="light", reduced_motion="reduce")
@@ -87,8 +100,23 @@ def test_everybody_can_use_it(server, new_page, views, name):
     page.emulate_media(color_scheme="dark")
     found["dark"] = violations(page)
     found["360 px"] = sideways(page)
+    found["tables that scroll and do not say so"] = silent_tables(page)
     found["360 px, dark"] = violations(page)
     assert {where: what for where, what in found.items() if what} == {}
+
+
+@pytest.mark.parametrize("name", ["incomplete", "status", "esp"])
+def test_the_first_number_is_on_the_first_screen_of_a_phone_and_filters_unfold(server, new_page, views, name):
+    page = new_page(viewport={"width": 360, "height": 740})
+    show(page, server, views[name])
+    box = page.locator("main :is(.tile-value, .headline)").first.bounding_box()
+    assert box["y"] + box["height"] < 740, box
+    form = page.get_by_role("form", name="Filters")
+    if form.count():
+        expect(form.get_by_label("First day")).to_be_hidden()
+        form.get_by_role("button", name="Days and filters").click()
+        expect(form.get_by_label("First day")).to_be_visible()
+        assert violations(page) + sideways(page) == []
 
 
 def test_long_words_do_not_widen_a_narrow_page(server, new_page):

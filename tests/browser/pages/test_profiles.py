@@ -58,7 +58,8 @@ def test_a_profile_is_made_with_errors_at_their_fields(server, visit, page):
     name.fill(wanted)
     limit.fill("45")
     expect(name).not_to_have_attribute("aria-invalid", "true")
-    page.get_by_role("textbox", name="Selected apps").fill("app-1\napp-2")
+    page.get_by_text("As ids").click()
+    page.get_by_role("textbox", name="Ids of the apps").fill("app-1\napp-2")
     page.get_by_label("People may collect logs").check()
     page.get_by_role("button", name="Create profile").click()
     wait_for_view(page, wanted)
@@ -104,7 +105,8 @@ def test_an_error_that_only_the_server_finds_is_shown_at_its_field(visit, page, 
         ),
     )
     page.get_by_role("button", name="Create profile").click()
-    apps = page.get_by_role("textbox", name="Selected apps")
+    # Its ids are unfolded, since one of them is wrong.
+    apps = page.get_by_role("textbox", name="Ids of the apps")
     expect(apps).to_have_attribute("aria-invalid", "true")
     expect(apps).to_be_focused()
     expect(page.get_by_role("textbox", name=re.compile("^Name"))).to_have_value(first["displayName"])
@@ -200,3 +202,42 @@ def test_a_profile_is_assigned_to_a_group(server, visit, page, make):
     expect(page.locator(".notice.success")).to_be_visible()
     (assignment,) = server.get(f"{PROFILES}/{one['id']}")["assignments"]
     assert assignment["target"]["groupId"] == "test-group"
+
+
+def test_apps_are_chosen_by_their_names(server, visit, page):
+    known = next(one for one in server.get("/api/reports/esp/apps")["apps"] if one["name"])
+    visit("#/profile/new", "New profile")
+    name = f"Chosen {uuid.uuid4().hex[:8]}"
+    page.get_by_role("textbox", name=re.compile("^Name")).fill(name)
+    field = page.get_by_label("Add an app by its name")
+    field.fill(known["name"].upper())
+    # Enter adds it and saves nothing.
+    page.keyboard.press("Enter")
+    chosen = page.get_by_role("list", name="Apps to wait for")
+    expect(chosen).to_contain_text(known["name"])
+    expect(field).to_be_focused()
+    field.fill("an-id-of-nobody")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(chosen.get_by_role("listitem")).to_have_count(2)
+    page.get_by_role("button", name="Create profile").click()
+    wait_for_view(page, name)
+    made = next(one for one in server.get("/api/devices/esp-profiles")["value"] if one["displayName"] == name)
+    assert made["selectedMobileAppIds"] == [known["id"], "an-id-of-nobody"]
+    page.get_by_role("button", name="Remove an-id-of-nobody").click()
+    expect(chosen.get_by_role("listitem")).to_have_count(1)
+    assert server.ask("DELETE", f"/api/devices/esp-profiles/{made['id']}").status == 204
+
+
+def test_a_known_group_is_assigned_by_its_name(server, visit, page, make):
+    group = {"@odata.type": "#microsoft.graph.groupAssignmentTarget", "groupId": uuid.uuid4().hex, "groupName": "Field laptops"}
+    one, other = make(), make()
+    body = {"enrollmentConfigurationAssignments": [{"target": group}]}
+    assert server.ask("POST", f"{PROFILES}/{one['id']}/assign", body).status == 200
+    visit(f"#/profile/{other['id']}/assignments")
+    page.get_by_role("button", name="Add an assignment").click()
+    page.get_by_label("Name of the group").fill("field LAPTOPS")
+    expect(page.get_by_label("Id of the group")).to_have_value(group["groupId"])
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".notice.success")).to_contain_text("Saved.")
+    (assigned,) = server.get(f"{PROFILES}/{other['id']}")["assignments"]
+    assert assigned["target"]["groupId"] == group["groupId"]

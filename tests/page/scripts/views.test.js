@@ -21,6 +21,8 @@ import { differs, merge } from '../assets/views/profile-changes.js';
 import {
   FIELDS,
   bodyOf,
+  entries,
+  idOf,
   newValues,
   offReason,
   problemsOf,
@@ -343,4 +345,18 @@ test('the next action of a card is the first step of the first finding about its
     cards.map((one) => one.next),
     [null, 'Do this.'],
   );
+});
+
+test('an app is meant by its name if only one has it, and any other text is an id', () => {
+  const apps = [
+    { id: 'a', name: 'Microsoft 365' },
+    { id: 'b', name: 'VPN' },
+    { id: 'c', name: 'vpn' },
+    { id: 'd', name: null },
+  ];
+  assert.deepEqual(idOf(' microsoft 365 ', apps), { id: 'a', problem: null });
+  assert.deepEqual(idOf('winget-7', apps), { id: 'winget-7', problem: null });
+  assert.match(idOf('VPN', apps).problem, /^2 apps have this name/);
+  assert.equal(idOf(' ', apps).id, null);
+  assert.deepEqual(entries('a\n\n b \na'), ['a', 'b']);
 });

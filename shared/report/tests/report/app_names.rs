@@ -172,3 +172,22 @@ fn apps_and_codes_are_found_by_a_part_of_the_name_that_the_report_gives_them() {
     // A sender wrote the id of this one in capitals.
     assert_eq!((sessions("VPN of mine"), sessions("Contoso VPN"), sessions("Solitaire")), (1, 1, 0));
 }
+
+#[test]
+fn apps_are_listed_with_the_names_that_senders_and_intune_give_their_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let working = file(&folder.path().join("w"), &known(), at(AS_OF));
+    let found = answer(&working, "apps", &[]);
+    let pairs = found["apps"].as_array().unwrap().iter().map(|app| (app["id"].as_str().unwrap(), app["name"].as_str()));
+    let vpn = VPN.to_lowercase();
+    assert_eq!(
+        pairs.collect::<Vec<_>>(),
+        [
+            (OFFICE, Some("Microsoft 365")),
+            ("winget-7", Some("Microsoft 365")),
+            ("nobody-has-it", Some("Solitaire")),
+            (vpn.as_str(), Some("VPN of mine")),
+            (OTHER, None),
+        ]
+    );
+}

@@ -86,6 +86,9 @@ function readForm(form, parameters, range, compare) {
  * @property {string} [any] the words of no choice
  */
 
+/** Whether the filters are unfolded, where a screen is too narrow to show them always. */
+let isOpen = false;
+
 /**
  * @param {object} options
  * @param {string} options.path of the view
@@ -165,11 +168,27 @@ export function filterForm({
       class: 'filters',
       'aria-label': 'Filters',
       'data-key': 'filters',
+      'data-open': isOpen ? true : null,
       onsubmit: (event) => {
         event.preventDefault();
         apply(event.currentTarget);
       },
     },
+    // On a narrow screen the numbers come first.
+    h(
+      'button',
+      {
+        type: 'button',
+        class: 'filters-fold',
+        'aria-expanded': String(isOpen),
+        onclick: (event) => {
+          isOpen = !isOpen;
+          event.currentTarget.setAttribute('aria-expanded', String(isOpen));
+          event.currentTarget.form.toggleAttribute('data-open', isOpen);
+        },
+      },
+      'Days and filters',
+    ),
     h(
       'div',
       { class: 'field' },

@@ -7,7 +7,7 @@
  */
 
 import { csvOf, fileName } from './csv.js';
-import { h, uniqueId } from './dom.js';
+import { h, uniqueId, whole } from './dom.js';
 import { NONE } from './format.js';
 
 /**
@@ -66,36 +66,40 @@ export function dataTable({ caption, hideCaption, columns, rows, empty = 'Nothin
     const shown = content === null || content === undefined || content === '' ? NONE : content;
     return first ? h('th', { scope: 'row', ...attributes }, shown) : h('td', attributes, shown);
   };
-  return h(
-    'div',
-    { class: 'table-region', role: 'region', tabindex: '0', 'aria-labelledby': id },
+  // What can be scrolled says so. The hint is kept with its region, whatever is drawn anew in it.
+  const hint = whole(h('p', { class: 'table-hint no-print', hidden: true }, 'More columns: scroll sideways'), 'hint');
+  const table = h(
+    'table',
+    { class: more ? `data ${more}` : 'data' },
+    h('caption', { id, class: hideCaption ? 'visually-hidden' : null }, caption),
     h(
-      'table',
-      { class: more ? `data ${more}` : 'data' },
-      h('caption', { id, class: hideCaption ? 'visually-hidden' : null }, caption),
+      'thead',
+      null,
       h(
-        'thead',
+        'tr',
         null,
-        h(
-          'tr',
-          null,
-          columns.map((column) => h('th', { scope: 'col', class: classOf(column) }, column.label)),
-        ),
-      ),
-      h(
-        'tbody',
-        null,
-        rows.length
-          ? rows.map((row, index) =>
-              h(
-                'tr',
-                { 'data-key': key ? String(key(row, index)) : null },
-                columns.map((column, at) => cell(row, index, column, at === 0)),
-              ),
-            )
-          : h('tr', { class: 'empty' }, h('td', { colspan: columns.length }, empty)),
+        columns.map((column) => h('th', { scope: 'col', class: classOf(column) }, column.label)),
       ),
     ),
+    h(
+      'tbody',
+      null,
+      rows.length
+        ? rows.map((row, index) =>
+            h(
+              'tr',
+              { 'data-key': key ? String(key(row, index)) : null },
+              columns.map((column, at) => cell(row, index, column, at === 0)),
+            ),
+          )
+        : h('tr', { class: 'empty' }, h('td', { colspan: columns.length }, empty)),
+    ),
+  );
+  const region = h(
+    'div',
+    { class: 'table-region', role: 'region', tabindex: '0', 'aria-labelledby': id },
+    hint,
+    table,
     rows.length
       ? h(
           'button',
@@ -109,4 +113,10 @@ export function dataTable({ caption, hideCaption, columns, rows, empty = 'Nothin
         )
       : null,
   );
+  const watch = new ResizeObserver(() => {
+    hint.hidden = region.scrollWidth <= region.clientWidth + 1;
+  });
+  watch.observe(region);
+  watch.observe(table);
+  return region;
 }

@@ -100,6 +100,19 @@ function help() {
 }
 
 /**
+ * The groups to which profiles are assigned, by their names in small letters.
+ * @returns {Promise<Map<string, {id: string, name: string}>>}
+ */
+async function knownGroups(api, signal) {
+  const all = await api.get('listEspProfiles', null, { signal });
+  const targets = all.value.flatMap((one) => one.assignments).map(({ target }) => target);
+  const named = targets.filter((target) => target.groupId && target.groupName);
+  return new Map(
+    named.map((target) => [target.groupName.toLowerCase(), { id: target.groupId, name: target.groupName }]),
+  );
+}
+
+/**
  * @param {ViewContext} context of the view
  * @param {string} id of the profile
  */
@@ -111,6 +124,8 @@ export async function showAssignments(context, id) {
     ? 'The default profile can’t be assigned: it applies if no other does.'
     : whyReadOnly(context);
   const list = answer.body.assignments.map(read);
+  const groups = await knownGroups(api, signal);
+  const ids = { groups: uniqueId('groups') };
   const word = h('div', { class: 'esp-word' });
   const say = (...content) => word.replaceChildren(...content.filter(Boolean));
   const holder = h('div', { class: 'stack' });
@@ -143,6 +158,24 @@ export async function showAssignments(context, id) {
         },
       }),
     );
+  /** The group by its name; the id of one that is known needs no typing. */
+  const groupName = (one, at) =>
+    field(at, 'groupName', (common) =>
+      h('input', {
+        ...common,
+        list: ids.groups,
+        value: one.groupName,
+        autocomplete: 'off',
+        spellcheck: 'false',
+        oninput: (event) => {
+          one.groupName = event.currentTarget.value;
+          const id = groups.get(one.groupName.trim().toLowerCase())?.id;
+          if (!id) return;
+          one.groupId = id;
+          places.get(`${at}.groupId`).input.value = id;
+        },
+      }),
+    );
   const choice = (one, at, name, options) =>
     field(at, name, (common) =>
       h(
@@ -167,8 +200,8 @@ export async function showAssignments(context, id) {
       { class: 'esp-assignment' },
       h('legend', null, `Assignment ${at + 1}`),
       choice(one, at, 'kind', TARGETS),
+      one.kind === 'group' ? groupName(one, at) : null,
       one.kind === 'group' ? text(one, at, 'groupId') : null,
-      one.kind === 'group' ? text(one, at, 'groupName') : null,
       choice(one, at, 'filter', FILTERS),
       one.filter === 'none' ? null : h('div', { class: 'esp-rule' }, text(one, at, 'rule', 'textarea'), help()),
       one.filter === 'none' ? null : text(one, at, 'filterId'),
@@ -318,6 +351,11 @@ export async function showAssignments(context, id) {
       'form',
       { novalidate: true, onsubmit: save, 'aria-label': 'Assignments' },
       holder,
+      h(
+        'datalist',
+        { id: ids.groups },
+        [...groups.values()].map(({ name }) => h('option', { value: name })),
+      ),
       readOnly
         ? null
         : h(

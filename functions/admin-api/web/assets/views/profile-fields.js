@@ -105,7 +105,7 @@ export const FIELDS = [
     label: 'Selected apps',
     most: MOST_APPS,
     needs: 'block',
-    hint: `Enter the id of each app to wait for on its own line, up to ${MOST_APPS}. If the list is empty, people wait for all targeted apps.`,
+    hint: `Up to ${MOST_APPS}. If the list is empty, people wait for all targeted apps.`,
   },
   {
     name: 'allowNonBlockingAppInstallation',
@@ -208,7 +208,8 @@ export function valuesOf(profile) {
   return values;
 }
 
-const entries = (text) => [
+/** The entries of a list, one a line, each once. @param {string} text @returns {string[]} */
+export const entries = (text) => [
   ...new Set(
     text
       .split('\n')
@@ -315,4 +316,18 @@ export function shown(field, value) {
   if (field.kind === 'flag') return value ? 'On' : 'Off';
   if (field.kind === 'list') return entries(value).join(', ') || 'none';
   return value || 'empty';
+}
+
+/**
+ * The id that a typed text means: that of the only app of this name, or the text itself.
+ * @param {string} typed
+ * @param {{id: string, name: string|null}[]} apps
+ * @returns {{id: string|null, problem: string|null}}
+ */
+export function idOf(typed, apps) {
+  const text = typed.trim();
+  if (!text) return { id: null, problem: 'Type the name of an app.' };
+  const named = apps.filter((one) => one.name?.toLowerCase() === text.toLowerCase());
+  if (named.length > 1) return { id: null, problem: `${named.length} apps have this name: enter the id of one.` };
+  return { id: named[0]?.id ?? text, problem: null };
 }

@@ -6,6 +6,7 @@
  */
 
 import { h, uniqueId } from '../kit/dom.js';
+import { appPicker } from './app-picker.js';
 import { FIELDS, GROUPS, fullness, offReason, sentence, willDrop } from './profile-fields.js';
 
 /**
@@ -14,12 +15,14 @@ import { FIELDS, GROUPS, fullness, offReason, sentence, willDrop } from './profi
  * @param {boolean} options.isDefault whether it is the default profile
  * @param {boolean} options.readOnly
  * @param {string[]} [options.without] members that have no field here
+ * @param {{id: string, name: string|null}[]} [options.apps] that are known by name
+ * @param {(text: string) => void} [options.announce]
  * @param {() => void} options.onInput
  * @returns {{element: HTMLElement, fill: (values: object) => void,
  *   showErrors: (errors: {field: string, problem: string}[]) => {left: string[], first: HTMLElement|null}}} `fill` shows
  *   other values; `showErrors` shows errors at their fields and returns what has no field, and the first field that is wrong
  */
-export function profileForm({ values, isDefault, readOnly, without = [], onInput }) {
+export function profileForm({ values, isDefault, readOnly, without = [], apps = [], announce = () => {}, onInput }) {
   const parts = new Map();
 
   const clear = (name) => {
@@ -29,7 +32,7 @@ export function profileForm({ values, isDefault, readOnly, without = [], onInput
   };
 
   const update = () => {
-    for (const { field, input, off, full, wrap } of parts.values()) {
+    for (const { field, input, off, full, wrap, picker } of parts.values()) {
       const reason = offReason(field, values, isDefault);
       input.disabled = readOnly || reason !== null;
       // A field that is off is always valid, since its value is not sent.
@@ -40,6 +43,7 @@ export function profileForm({ values, isDefault, readOnly, without = [], onInput
             .join(' ')
         : '';
       wrap.classList.toggle('off', reason !== null);
+      picker?.update(input.disabled);
       if (full) full.textContent = fullness(field, String(values[field.name]));
     }
   };
@@ -76,6 +80,22 @@ export function profileForm({ values, isDefault, readOnly, without = [], onInput
     const about =
       hint || full ? h('p', { class: 'esp-hint', id: ids.hint }, hint, hint && full ? ' ' : null, full) : null;
     const below = [about, off, error];
+    // Ids are for machines: people choose by name, and see the ids where they ask for them.
+    const picker =
+      name === 'selectedMobileAppIds'
+        ? appPicker({
+            apps,
+            announce,
+            read: () => String(values[name]),
+            write: (text) => {
+              values[name] = text;
+              input.value = text;
+              clear(name);
+              update();
+              onInput();
+            },
+          })
+        : null;
     const words = required ? [label, h('span', { class: 'quiet' }, ' (required)')] : label;
     const wrap =
       kind === 'flag'
@@ -85,8 +105,23 @@ export function profileForm({ values, isDefault, readOnly, without = [], onInput
             h('div', { class: 'check' }, input, h('label', { for: ids.input }, words)),
             below,
           )
-        : h('div', { class: `esp-field is-${kind}` }, h('label', { for: ids.input }, words), input, below);
-    parts.set(name, { field, input, off, error, full, wrap });
+        : picker
+          ? h(
+              'fieldset',
+              { class: 'esp-field is-checks' },
+              h('legend', null, words),
+              picker.element,
+              h(
+                'details',
+                null,
+                h('summary', null, 'As ids'),
+                h('label', { for: ids.input }, 'Ids of the apps'),
+                input,
+              ),
+              below,
+            )
+          : h('div', { class: `esp-field is-${kind}` }, h('label', { for: ids.input }, words), input, below);
+    parts.set(name, { field, input, off, error, full, wrap, picker });
     return wrap;
   };
 
@@ -122,6 +157,7 @@ export function profileForm({ values, isDefault, readOnly, without = [], onInput
         const part = parts.get(one.field.replace(/[[.].*$/, ''));
         if (part) {
           part.input.setAttribute('aria-invalid', 'true');
+          part.input.closest('details')?.setAttribute('open', '');
           part.error.textContent = [part.error.textContent, sentence(one)].filter(Boolean).join(' ');
         } else left.push(sentence(one));
       }

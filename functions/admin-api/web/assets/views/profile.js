@@ -73,7 +73,14 @@ async function showEditor(context, id) {
   const zone = zoneOf(context);
   const isNew = id === NEW;
   const draftKey = `${context.tenant?.tenant} ${id}`;
-  const answer = isNew ? { body: null, etag: null } : await api.getWithEtag('getEspProfile', { id }, { signal });
+  const [answer, known] = await Promise.all([
+    isNew ? { body: null, etag: null } : api.getWithEtag('getEspProfile', { id }, { signal }),
+    // The form is useful without names, too.
+    api.get('getApps', null, { signal }).catch((error) => {
+      if (error.name === 'AbortError') throw error;
+      return { apps: [] };
+    }),
+  ]);
   const isDefault = answer.body?.isDefault === true;
   const isScoped = context.tenant?.scopeTags?.length > 0;
   const readOnly =
@@ -102,6 +109,8 @@ async function showEditor(context, id) {
     isDefault,
     readOnly: readOnly !== null,
     without: isDefault ? ['priority'] : [],
+    apps: known.apps,
+    announce,
     onInput: () => {},
   });
 
