@@ -51,9 +51,18 @@ def test_an_annotation_is_written_from_the_chart_in_two_clicks(server, visit, pa
     assert [one["Annotations"] for one in table].count("Terms of use changed") == 1
     assert table[3]["Annotations"] == "Terms of use changed"
 
-    page.get_by_role("button", name=re.compile("^Remove Terms of use changed")).click()
+    # Changed in place, and not written twice.
+    page.get_by_role("button", name=re.compile("^Change Terms of use changed")).click()
+    form = page.get_by_role("form", name="Annotation", exact=True)
+    expect(form.get_by_label("What you did")).to_be_focused()
+    form.get_by_label("What you did").fill("Terms of use shortened")
+    form.get_by_role("button", name="Save", exact=True).click()
+    expect(shown).to_contain_text("Terms of use shortened")
+    assert [(one["id"], one["text"]) for one in of(server, day)] == [(written["id"], "Terms of use shortened")]
+
+    page.get_by_role("button", name=re.compile("^Remove Terms of use shortened")).click()
     page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
-    expect(shown).not_to_contain_text("Terms of use changed")
+    expect(shown).not_to_contain_text("Terms of use shortened")
     assert of(server, day) == []
 
 

@@ -62,6 +62,8 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
   /** @type {{from: string|null, to: string|null}} */
   let range = { from: null, to: null };
   let problem = null;
+  /** The id of the annotation that the form changes. @type {string|null} */
+  let editing = null;
 
   const notes = () => withChanges(answered, changed, range);
 
@@ -82,10 +84,23 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
     const { from, last, text } = typed;
     await attempt(async () => {
       const body = { from, text, ...(last && { to: addDays(last, 1) }) };
-      const { body: answer } = await api.send('addAnnotation', null, body, { signal });
+      const { body: answer } = editing
+        ? await api.send('replaceAnnotation', { id: editing }, body, { signal })
+        : await api.send('addAnnotation', null, body, { signal });
       changed.set(answer.annotation.id, answer.annotation);
-      Object.assign(typed, { from: '', last: '', text: '' });
+      edit(null);
       announce(`Written: ${noteDays(answer.annotation)}.`);
+    });
+  };
+
+  /** Fills the form with what an annotation says, or empties it. */
+  const edit = (note) => {
+    editing = note?.id ?? null;
+    const last = note && addDays(note.to, -1);
+    Object.assign(typed, {
+      from: note?.from ?? '',
+      last: note && last !== note.from ? last : '',
+      text: note?.text ?? '',
     });
   };
 
@@ -105,6 +120,7 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
         if (error.status !== 404) throw error;
       }
       changed.set(note.id, null);
+      if (editing === note.id) edit(null);
       announce('The annotation is removed.');
     });
   };
@@ -152,7 +168,7 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
         problem ? problemNotice(problem) : null,
         h(
           'form',
-          { class: 'filters', 'aria-label': 'New annotation', onsubmit: write },
+          { class: 'filters', 'aria-label': editing ? 'Annotation' : 'New annotation', onsubmit: write },
           field('from', 'Day', { type: 'date', required: true, max: '2999-12-31' }),
           field('last', 'Last day, if several', { type: 'date', min: typed.from || null, max: '2999-12-31' }),
           field('text', 'What you did', {
@@ -162,7 +178,21 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
             autocomplete: 'off',
             placeholder: 'Terms of use changed',
           }),
-          h('button', { type: 'submit' }, 'Write'),
+          h('button', { type: 'submit' }, editing ? 'Save' : 'Write'),
+          editing
+            ? h(
+                'button',
+                {
+                  type: 'button',
+                  class: 'small',
+                  onclick: () => {
+                    edit(null);
+                    redraw();
+                  },
+                },
+                'Cancel',
+              )
+            : null,
           typed.from === today
             ? null
             : h(
@@ -192,6 +222,21 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
                   'li',
                   { 'data-key': note.id },
                   `${noteDays(note)}: ${note.text} `,
+                  h(
+                    'button',
+                    {
+                      type: 'button',
+                      class: 'small',
+                      'aria-label': `Change ${note.text}, ${noteDays(note)}`,
+                      onclick: () => {
+                        edit(note);
+                        redraw();
+                        document.getElementById(ids.text)?.focus();
+                      },
+                    },
+                    'Change',
+                  ),
+                  ' ',
                   h(
                     'button',
                     {
