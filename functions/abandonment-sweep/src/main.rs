@@ -10,7 +10,7 @@ async fn main() -> Result<(), BoxError> {
     telemetry::init();
     let config = Config::from_env()?;
     let sdk = config::sdk_config();
-    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table);
+    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table).leaving_senders_sealed();
     let sweep = Sweep::new(store, Clock::system());
     lambda::run_events_until(|_event, deadline| {
         let sweep = sweep.clone();

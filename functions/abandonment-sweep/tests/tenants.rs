@@ -143,6 +143,7 @@ async fn first(store: &Store, client: &Client) -> (Item, Item) {
         settings_history: SettingsHistory::default(),
         source_settings: std::collections::BTreeMap::new(),
         feed: None,
+        sealing: vestibule_store::Sealing::default(),
         version: 0,
     };
     store.create_tenant(&mut tenant).await.unwrap();

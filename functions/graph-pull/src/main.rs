@@ -11,7 +11,8 @@ async fn main() -> Result<(), BoxError> {
     telemetry::init();
     let config = Config::from_env()?;
     let sdk = config::sdk_config();
-    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone());
+    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone()).leaving_senders_sealed();
+    let store = vestibule_vault::with_key_of_environment(store, &sdk, &config.table);
     let bus = Bus::new(aws_sdk_eventbridge::Client::new(&sdk), &config);
     let hook = Hook::new(store.clone(), Clock::system());
     let puller = Puller::new(store, hook, Clock::system(), Https::default(), addresses_from_env()?)?;

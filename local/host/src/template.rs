@@ -109,8 +109,9 @@ pub enum TemplateError {
 }
 
 /// Resources that one machine does not need: permissions, logs, alarms and what shows them, destinations of failures,
-/// names under which the API is reached, and what always exists here.
-const NOT_NEEDED: [&str; 24] = [
+/// names under which the API is reached, the key of secrets, which here lie in a folder of their own account, and what always
+/// exists here.
+const NOT_NEEDED: [&str; 25] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::ApiMapping",
     "AWS::ApiGatewayV2::DomainName",
@@ -122,6 +123,7 @@ const NOT_NEEDED: [&str; 24] = [
     "AWS::CloudWatch::Dashboard",
     "AWS::Events::EventBus",
     "AWS::IAM::Role",
+    "AWS::KMS::Key",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",

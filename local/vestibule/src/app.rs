@@ -260,7 +260,7 @@ impl App {
         std::fs::create_dir_all(&folder)?;
         remove_left_copies(&folder)?;
         let config = Config { advice: own, ..stack.config.clone() };
-        let store = Store::new(stack.clients.dynamodb.clone(), config.table.clone());
+        let store = Store::new(stack.clients.dynamodb.clone(), config.table.clone()).with_vault(stack.vault.clone());
         Self::over(target, stack.clients.clone(), store, config, |archive| archive, Links::new()?, None)
     }
 

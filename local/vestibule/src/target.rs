@@ -37,10 +37,14 @@ impl Target {
     /// # Errors
     /// If they name nothing, two things, or a stack that is not there.
     pub async fn of(place: &Place) -> Result<Self, BoxError> {
-        Ok(match named(place, &Environment::of_process())? {
+        let environment = Environment::of_process();
+        Ok(match named(place, &environment)? {
             Named::Folder(folder) => Self::Folder(folder),
             Named::Stack(name) => Self::Stack(Box::new(Deployed::by_name(&name, &place.stack).await?)),
-            Named::Resources(config) => Self::Stack(Box::new(Deployed::of(config, &place.stack).await?)),
+            Named::Resources(config) => {
+                let key = place.stack.secrets_key.clone().or(environment.secrets_key);
+                Self::Stack(Box::new(Deployed::of(config, key.as_deref(), &place.stack).await?))
+            }
         })
     }
 
@@ -124,6 +128,7 @@ struct Environment {
     bucket: Option<String>,
     bus: Option<String>,
     event_source: Option<String>,
+    secrets_key: Option<String>,
     /// A variable by which the SDK is led to other services.
     endpoint: Option<String>,
 }
@@ -139,6 +144,7 @@ impl Environment {
             bucket: text("VESTIBULE_BUCKET"),
             bus: text("VESTIBULE_BUS"),
             event_source: text("VESTIBULE_EVENT_SOURCE"),
+            secrets_key: text("VESTIBULE_SECRETS_KEY"),
             endpoint: std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).find(is_endpoint),
         }
     }
@@ -169,8 +175,9 @@ fn named(place: &Place, environment: &Environment) -> Result<Named, BoxError> {
     if let Some(folder) = data {
         return Ok(Named::Folder(folder.clone()));
     }
-    if typed.stack.is_some() && (typed.table.is_some() || typed.bucket.is_some() || typed.bus.is_some()) {
-        return Err("--stack names the table, the bucket and the bus as well: give either it or those three".into());
+    let parts = [&typed.table, &typed.bucket, &typed.bus, &typed.secrets_key];
+    if typed.stack.is_some() && parts.into_iter().any(Option::is_some) {
+        return Err("--stack names the table, the bucket, the bus and the key as well: give either it or those".into());
     }
     if let Some(name) = &typed.stack {
         return Ok(Named::Stack(name.clone()));
@@ -207,10 +214,11 @@ fn named(place: &Place, environment: &Environment) -> Result<Named, BoxError> {
 
 /// The folder that is used if none is named, unless something says that another place was meant.
 fn by_default(typed: &StackOptions, environment: &Environment) -> Result<Named, BoxError> {
-    if typed.region.is_some() || typed.profile.is_some() || typed.event_source.is_some() {
+    let StackOptions { event_source, secrets_key, region, profile, .. } = typed;
+    if [event_source, secrets_key, region, profile].into_iter().any(Option::is_some) {
         return Err(
-            "--region, --profile and --event-source are for a stack: name it by --stack, or by --table, --bucket and \
-                    --bus"
+            "--region, --profile, --event-source and --secrets-key are for a stack: name it by --stack, or by --table, \
+                    --bucket and --bus"
                 .into(),
         );
     }
@@ -256,8 +264,8 @@ mod tests {
             table: Some("table-env".into()),
             bucket: Some("bucket-env".into()),
             bus: Some("bus-env".into()),
-            event_source: None,
             endpoint: Some("AWS_ENDPOINT_URL".into()),
+            ..Environment::default()
         };
         let of = |place: &Place| named(place, &all).unwrap();
         assert_eq!(of(&typed(Some("typed"), NONE)), Named::Folder("typed".into()));

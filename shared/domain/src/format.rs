@@ -51,7 +51,7 @@ pub struct Difference {
 }
 
 /// What differs between the formats.
-pub const DIFFERENCES: [Difference; 3] = [
+pub const DIFFERENCES: [Difference; 4] = [
     Difference {
         since: StoredFormat::Second,
         what: "the events of an enrollment",
@@ -65,6 +65,14 @@ pub const DIFFERENCES: [Difference; 3] = [
         before: "those that format 1 has; all of them lie beside these in `newer`",
         now: "all of them in `settings`",
         older_program: "ignores `newer`, and folds without them; refuses a setting that it does not know, and names the tenant",
+    },
+    Difference {
+        since: StoredFormat::Second,
+        what: "the secrets of a tenant, where the deployment has a key for them",
+        before: "in clear",
+        now: "sealed: those of its senders in `sealed`, the others in `sl`; those that lie in clear are sealed by `secret seal`, \
+              or when they change",
+        older_program: "refuses a tenant without `webhook_secrets`, and names it; finds no channel and no app registration",
     },
     Difference {
         since: StoredFormat::Second,

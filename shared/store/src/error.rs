@@ -64,6 +64,12 @@ pub enum StoreError {
         /// The format in force.
         in_force: StoredFormat,
     },
+    /// A tenant's secrets are sealed under a key, and this program was given none to open or to seal them with.
+    #[error(
+        "the secrets of {0} are sealed: name the stack by --stack, or give its key by --secrets-key; `vestibule serve` \
+         can't open them"
+    )]
+    Sealed(String),
     /// The table refuses the request itself: a mistake in our code or in the deployment.
     #[error("refused: {0}")]
     Refused(String),

@@ -11,7 +11,7 @@
 use crate::item::{Item, item_key, n, number};
 use crate::keys::{PK, tenant_pk};
 use crate::tenants::{FORMAT, TENANT};
-use crate::{CAPACITY, Cause, Store, StoreError};
+use crate::{CAPACITY, Cause, Consistency, Store, StoreError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use std::collections::BTreeMap;
 use vestibule_domain::{StoredFormat, TenantId};
@@ -64,7 +64,7 @@ impl Store {
         let in_force = self.stored_format().await?.unwrap_or(StoredFormat::OLDEST);
         let mut tenants = BTreeMap::new();
         for id in self.tenants().await? {
-            if let Some(tenant) = self.tenant(&id).await? {
+            if let Some(tenant) = self.read_tenant(&id, Consistency::Strong).await? {
                 tenants.insert(id, tenant.settings.format);
             }
         }

@@ -37,6 +37,7 @@ mod refold;
 mod refused;
 mod resolve;
 mod retention;
+mod sealing;
 mod segments;
 mod tenant_cache;
 mod tenants;
@@ -71,9 +72,10 @@ pub use pulls::{Digest, Digests, PULL_LEASE, Pull, PullApp, PullLease, PullList,
 pub use refold::{Refold, Refolding};
 pub use refused::RefusedMerge;
 pub use retention::PruneCursor;
+pub use sealing::{Bound, SecretKind, Vault};
 pub use segments::{FULL_BYTES, FULL_EVENTS, SEAL_BYTES};
 pub use tenant_cache::TenantCache;
-pub use tenants::{ApiToken, Role, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant};
+pub use tenants::{ApiToken, Role, Sealing, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant};
 
 pub use web_enrollment::TAKEN_FOR as SIGN_INS_TAKEN_FOR;
 
@@ -128,6 +130,7 @@ pub struct Store {
     notice: notice::Notice,
     /// Whether segments that were read are kept for the readers after.
     keeps: bool,
+    sealer: sealing::Sealer,
 }
 
 impl Store {
@@ -147,6 +150,7 @@ impl Store {
             consistent: false,
             notice: notice::Notice::default(),
             keeps: true,
+            sealer: sealing::Sealer::default(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Messages to people: what a tenant chose, how its rules stand, what came from the bus, what was sent and what was given up.
 //!
 //! The rules and channels of all tenants are one partition, so that one query finds who has any. What is secret of a
-//! channel is in a partition of its own for each tenant, which only the function that sends may read.
+//! channel is in a partition of its own for each tenant, which only the function that sends may read, and is sealed where a
+//! deployment has a key for it (`sealing`).
 //!
 //! Must stay true: an event is noted once, whatever the bus repeats, and stays noted until it was taken. Nothing here names
 //! a person or a device. Every lease ends.
@@ -9,6 +10,7 @@
 use crate::content::{self, CONTENT, Place};
 use crate::item::{EXPIRES, Item, item_key, n, s, text};
 use crate::keys::{PK, SK, tenant_pk};
+use crate::sealing::{SecretKind, only_key};
 use crate::{CAPACITY, Cause, Secret, Store, StoreError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -84,6 +86,11 @@ fn state_place(tenant: &TenantId) -> Place {
 
 fn secret_key(tenant: &TenantId, name: &str) -> Item {
     item_key(&format!("{SECRETS}{tenant}"), name)
+}
+
+/// The key of the item that has a tenant's key of links that mute.
+pub(crate) fn mute_key_item(tenant: &TenantId) -> Item {
+    item_key(&tenant_pk(tenant), MUTE)
 }
 
 impl Notices {
@@ -189,7 +196,8 @@ impl Store {
     pub async fn set_channel_keys(&self, tenant: &TenantId, channel: &str, keys: &Keys) -> Result<(), StoreError> {
         let mut item = secret_key(tenant, &format!("{KEYS}{channel}"));
         let Keys { url, signing, password } = keys.clone();
-        item.insert(CONTENT.to_owned(), s(json(&StoredKeys { url, signing, password })?));
+        let clear = json(&StoredKeys { url, signing, password })?;
+        self.put_secret(&mut item, (tenant, SecretKind::Messages), &clear).await?;
         self.put_notice(item).await
     }
 
@@ -199,8 +207,23 @@ impl Store {
     /// If the table can't be read.
     pub async fn channel_keys(&self, tenant: &TenantId, channel: &str) -> Result<Option<Keys>, StoreError> {
         let item = self.notice_item(secret_key(tenant, &format!("{KEYS}{channel}"))).await?;
-        let stored: Option<StoredKeys> = item.as_ref().and_then(content_of);
+        let Some(item) = item else { return Ok(None) };
+        let clear = self.secret_in(&item, (tenant, SecretKind::Messages)).await?;
+        let stored: Option<StoredKeys> = clear.and_then(|clear| serde_json::from_str(&clear).ok());
         Ok(stored.map(|StoredKeys { url, signing, password }| Keys { url, signing, password }))
+    }
+
+    /// The keys of the items with what is secret of channels.
+    pub(crate) async fn channel_key_items(&self, tenant: &TenantId) -> Result<Vec<Item>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .key_condition_expression("#pk = :pk")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_values(":pk", s(format!("{SECRETS}{tenant}")))
+            .consistent_read(true);
+        let items = self.query(query, Cause::Notices, usize::MAX).await?;
+        Ok(items.iter().map(only_key).collect())
     }
 
     /// Forgets a channel, and what is secret of it. Rules go on without it. Returns whether it was there.
@@ -225,8 +248,8 @@ impl Store {
     /// # Errors
     /// If the table can't be read.
     pub async fn mute_key(&self, tenant: &TenantId) -> Result<Option<Secret>, StoreError> {
-        let item = self.notice_item(item_key(&tenant_pk(tenant), MUTE)).await?;
-        Ok(item.as_ref().and_then(|item| text(item, CONTENT)).map(Secret::new))
+        let Some(item) = self.notice_item(mute_key_item(tenant)).await? else { return Ok(None) };
+        Ok(self.secret_in(&item, (tenant, SecretKind::Mutes)).await?.map(Secret::new))
     }
 
     /// Stores the key of the links that mute, for a tenant that has none.
@@ -234,8 +257,8 @@ impl Store {
     /// # Errors
     /// If the table can't be written.
     pub async fn set_mute_key(&self, tenant: &TenantId, key: &Secret) -> Result<(), StoreError> {
-        let mut item = item_key(&tenant_pk(tenant), MUTE);
-        item.insert(CONTENT.to_owned(), s(key.expose()));
+        let mut item = mute_key_item(tenant);
+        self.put_secret(&mut item, (tenant, SecretKind::Mutes), key.expose()).await?;
         self.put_notice(item).await
     }
 

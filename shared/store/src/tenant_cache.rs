@@ -89,7 +89,7 @@ impl TenantCache {
             return Ok(tenant);
         }
         let consistency = if is_unchanged { consistency } else { Consistency::Strong };
-        let tenant = self.store.read_tenant(id, consistency).await?.map(Arc::new);
+        let tenant = self.store.opened_tenant(id, consistency).await?.map(Arc::new);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.len() >= MOST && !held.contains_key(id) {
             held.clear();

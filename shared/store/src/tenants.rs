@@ -1,6 +1,9 @@
 //! Tenants: settings, secrets and tokens, one item for each, and a directory of their names.
 
+mod sealing;
 mod stored;
+
+pub use sealing::Sealing;
 
 use self::stored::StoredTenant;
 use crate::formats;
@@ -64,6 +67,8 @@ pub struct Tenant {
     pub version: u64,
     /// Its change feed, if it has one. A change of the tenant does not write it.
     pub feed: Option<Feed>,
+    /// How the secrets of its senders are written.
+    pub sealing: Sealing,
 }
 
 /// Earlier settings that gave other attempts than the present ones. An item records the version under which it was last
@@ -259,6 +264,9 @@ impl Tenant {
         // Serde's message could repeat the content, so only the place is given.
         let stored: StoredTenant = serde_json::from_str(content)
             .map_err(|error| StoreError::corrupt(id.as_str(), format!("column {}", error.column())))?;
+        if !stored.has_secrets() {
+            return Err(StoreError::corrupt(id.as_str(), "no secrets"));
+        }
         let mut tenant = Self::from(stored);
         tenant.version = number(item, VERSION).unwrap_or(0);
         tenant.settings.erasures = number(item, ERASURES).unwrap_or(0);
@@ -285,6 +293,7 @@ impl Store {
         tenant.version = 1;
         tenant.settings.format = self.format_for_new().await?;
         tenant.note_settings();
+        self.seal_senders(tenant).await?;
         let put = |item| {
             let put = Put::builder().table_name(&*self.table).set_item(Some(item));
             let put = put.condition_expression("attribute_not_exists(#pk)").expression_attribute_names("#pk", PK);
@@ -319,9 +328,10 @@ impl Store {
     /// # Errors
     /// If the table can't be read.
     pub async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
-        self.read_tenant(id, Consistency::Strong).await
+        self.opened_tenant(id, Consistency::Strong).await
     }
 
+    /// The tenant as it is written: without the secrets of its senders where they are sealed.
     pub(crate) async fn read_tenant(
         &self,
         id: &TenantId,
@@ -407,6 +417,7 @@ impl Store {
     async fn write_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         let before = tenant.version;
         tenant.version += 1;
+        self.seal_senders(tenant).await?;
         if tenant.count_settings() {
             return self.put_with_job(tenant, before).await;
         }

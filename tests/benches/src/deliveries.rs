@@ -48,6 +48,7 @@ pub async fn log(events_a_minute: usize, minutes: usize) -> Result<Cost, BoxErro
         settings_history: SettingsHistory::default(),
         version: 0,
         feed: None,
+        sealing: vestibule_store::Sealing::default(),
     };
     table.store.create_tenant(&mut tenant).await?;
     let now = Arc::new(AtomicI64::new(BEGIN));

@@ -75,6 +75,7 @@ pub fn tenant(created_at: Timestamp) -> Result<Tenant, BoxError> {
         settings_history: SettingsHistory::default(),
         source_settings: BTreeMap::new(),
         feed: None,
+        sealing: vestibule_store::Sealing::default(),
         version: 0,
     })
 }

@@ -51,6 +51,13 @@ macro_rules! with_cases {
                 a_write_that_lands_late_is_found,
                 a_bucket_is_entered_once,
                 hundreds_are_loaded_however_often_listed;
+            sealing:
+                secrets_are_sealed_each_for_its_item,
+                only_a_change_of_secrets_seals_anew,
+                secrets_in_clear_are_read_and_sealed_when_it_is_time,
+                without_the_key_nothing_is_opened_or_lost,
+                what_is_moved_elsewhere_does_not_open,
+                a_key_is_held_for_hours_and_through_an_outage;
             retention:
                 an_enrolled_device_leaves_a_stub,
                 what_was_dropped_is_taken_again,

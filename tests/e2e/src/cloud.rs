@@ -16,12 +16,15 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use vestibule_host::{Clients, Endpoint, REGION};
-use vestibule_permissions::{Asked, Judged, Policy, Wire};
+use vestibule_permissions::{Asked, Judged, Policy, Wire, sdk_at};
+use vestibule_platform::Clock;
+use vestibule_store::Store;
 use vestibule_test_tools::free_port;
+use vestibule_vault::KmsVault;
 
 /// The emulator's keys of the account's owner.
 const OWNER: &str = "test";
@@ -108,6 +111,13 @@ impl Cloud {
 
     fn run(&self, program: &Path, arguments: &[&str]) -> Output {
         self.command(program, arguments).output().unwrap()
+    }
+
+    /// A store over a stack's table, with its owner's keys, which may open and seal all secrets.
+    pub fn store(&self, stack: &str) -> Store {
+        let (table, key) = (self.output(stack, "TableName"), self.output(stack, "SecretsKeyArn"));
+        let vault = KmsVault::new(&sdk_at(&self.url, OWNER), &table, Some(&key), Clock::system());
+        Store::new(self.clients.dynamodb.clone(), table).with_vault(Arc::new(vault))
     }
 
     /// The emulator's address.

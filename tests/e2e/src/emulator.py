@@ -1,6 +1,7 @@
-"""Starts ministack with the one condition of our policies that it lacks: dynamodb:LeadingKeys.
+"""Starts ministack with the conditions of our policies that it lacks: dynamodb:LeadingKeys and kms:EncryptionContext.
 
-As on AWS, the key has the partition keys that a request names, and each member of a transaction is judged by its own.
+As on AWS, the first has the partition keys that a request names, and each member of a transaction is judged by its own. The
+second has a key for each member of the encryption context of a request.
 """
 
 import json
@@ -11,6 +12,7 @@ from ministack.core import iam_actions, iam_evaluator
 KEYS = "dynamodb:LeadingKeys"
 service_context = iam_actions.dynamodb_service_context
 transaction_checks = iam_actions.dynamodb_transaction_checks
+tag_context = iam_actions.request_tag_context
 enforce = iam_evaluator.enforce
 
 
@@ -64,6 +66,13 @@ def enforce_with_keys(*arguments, resource_arn="*", service_context=None, **othe
     return enforce(*arguments, resource_arn=resource_arn, service_context=service_context, **others)
 
 
+def context_of_secrets(service, action, body, parameters):
+    call = json.loads(body or b"{}") if service == "kms" else {}
+    named = {f"kms:EncryptionContext:{name}": value for name, value in call.get("EncryptionContext", {}).items()}
+    return {**tag_context(service, action, body, parameters), **named}
+
+
+iam_actions.request_tag_context = context_of_secrets
 iam_actions.dynamodb_service_context = context_with_keys
 iam_actions.dynamodb_transaction_checks = checks_with_keys
 iam_evaluator.enforce = enforce_with_keys

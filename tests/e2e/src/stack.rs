@@ -11,14 +11,17 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use vestibule_domain::{Event, Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_host::{Endpoint, Functions, Host, Names};
-use vestibule_permissions::{Judged, Policy, Wire};
+use vestibule_permissions::{Judged, KEY, Kms, Policy, Wire};
+use vestibule_platform::Clock;
 use vestibule_platform::credentials::{new_token, new_webhook_secret, token_hash};
 use vestibule_store::{ApiToken, Role, Secret, SettingsHistory, SourceSecret, Store, Tenant};
 use vestibule_test_tools::free_port;
+use vestibule_vault::KmsVault;
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
 use vestibule_webhook::{Received, signature};
 
@@ -40,6 +43,8 @@ pub struct Stack {
     _emulator: Child,
     port: u16,
     pub host: Host,
+    /// Has the key of the tenants' secrets.
+    kms: Kms,
     pub store: Store,
     folder: TempDir,
 }
@@ -57,10 +62,12 @@ impl Stack {
         let (folder, table) = (tempfile::tempdir().unwrap(), NAME.to_owned());
         let names = Names { table: table.clone(), bucket: "vestibule-reports".to_owned(), bus: NAME.to_owned() };
         let host = Host::start(&folder.path().join("data"), &names).await.unwrap();
-        let store = Store::new(host.clients.dynamodb.clone(), table);
+        let kms = Kms::start();
+        let vault = KmsVault::new(&kms.sdk(), &table, Some(KEY), Clock::system());
+        let store = Store::new(host.clients.dynamodb.clone(), table).with_vault(Arc::new(vault));
         let (emulator, port) = emulator(&folder).await;
         let (functions, wires) = (Vec::new(), Vec::new());
-        let mut stack = Self { functions, wires, _emulator: emulator, port, host, store, folder };
+        let mut stack = Self { functions, wires, _emulator: emulator, port, host, kms, store, folder };
         for function in FUNCTIONS {
             stack.add(function, function, &[]);
         }
@@ -105,7 +112,15 @@ impl Stack {
         let wire = Wire::before(&self.host.endpoint.url);
         let over_wire = Endpoint { url: wire.url.clone(), keys: self.host.endpoint.keys.clone() };
         self.wires.push((function.to_owned(), wire));
-        self.set_environment(&mut command, name, &over_wire, changed);
+        // As the template gives it to those alone whose policies let them use it.
+        let uses_key = Policy::of_functions()[function].grants().iter().any(|(_, what)| what.starts_with("kms:"));
+        let to_key = Wire::before(&self.kms.url);
+        let mut changed = changed.to_vec();
+        if uses_key {
+            changed.extend([("AWS_ENDPOINT_URL_KMS", to_key.url.as_str()), ("SECRETS_KEY", KEY)]);
+        }
+        self.set_environment(&mut command, name, &over_wire, &changed);
+        self.wires.push((function.to_owned(), to_key));
         let log = self.folder.path().join(format!("{name}.log"));
         self.functions.push(Child::start(&mut command, &log));
     }
@@ -330,6 +345,7 @@ impl Tenancy {
             source_settings: std::collections::BTreeMap::new(),
             version: 0,
             feed: None,
+            sealing: vestibule_store::Sealing::default(),
         };
         store.create_tenant(&mut tenant).await.unwrap();
         Self { tenant, secret, token }

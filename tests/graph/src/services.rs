@@ -197,6 +197,7 @@ fn tenant(name: &str, now: Timestamp) -> Tenant {
         settings_history: SettingsHistory::default(),
         source_settings: BTreeMap::new(),
         feed: None,
+        sealing: vestibule_store::Sealing::default(),
         version: 0,
     }
 }

@@ -12,7 +12,7 @@ pub struct Asked {
     pub action: String,
     /// By the template's names, such as `Table/index/due`.
     pub resource: String,
-    /// The values of `dynamodb:LeadingKeys`.
+    /// The values of `dynamodb:LeadingKeys`; of a call of KMS, the kind of secrets that its encryption context names.
     pub keys: BTreeSet<String>,
 }
 
@@ -40,6 +40,12 @@ impl Asked {
                 vec![Self::new(&format!("dynamodb:{operation}"), "Table/stream/1")]
             }
             "dynamodb" => of_table(operation, &serde_json::from_slice(&request.body).unwrap_or_default()),
+            "kms" => {
+                let call: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+                let kind = call["EncryptionContext"]["secrets"].as_str().map(str::to_owned);
+                let asked = Self::new(&format!("kms:{operation}"), "SecretsKey");
+                vec![Self { keys: kind.into_iter().collect(), ..asked }]
+            }
             "cloudformation" => {
                 let form = String::from_utf8_lossy(&request.body).into_owned();
                 let action = form.split('&').find_map(|pair| pair.strip_prefix("Action="));

@@ -8,11 +8,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "for tests")]
 
 mod calls;
+mod kms;
 mod policy;
 mod requests;
 mod wire;
 
 pub use calls::Asked;
+pub use kms::{KEY, Kms, sdk_at};
 pub use policy::{Grant, Policy};
 pub use wire::Wire;
 

@@ -25,7 +25,7 @@ struct Statement {
     keys: Keys,
 }
 
-/// What a statement's conditions say of `dynamodb:LeadingKeys`.
+/// What a statement's conditions say of `dynamodb:LeadingKeys`, or of the kind of secrets that a call of KMS is about.
 #[derive(Clone, Debug)]
 enum Keys {
     /// Nothing.
@@ -142,6 +142,11 @@ fn keys(name: &str, condition: &Yaml) -> Keys {
     let (mut all, mut some, mut needs_some) = (Vec::new(), Vec::new(), false);
     for (operator, operands) in condition.as_mapping().unwrap() {
         for (key, values) in operands.as_mapping().unwrap() {
+            if key == "kms:EncryptionContext:secrets" {
+                assert_eq!(operator, "StringEquals", "{name}: this operator is not understood here");
+                // A call without the key does not satisfy it.
+                return Keys::All(names(values));
+            }
             assert_eq!(key, "dynamodb:LeadingKeys", "{name}: this key of a condition is not understood here");
             match operator.as_str().unwrap() {
                 "ForAllValues:StringLike" | "ForAllValues:StringEquals" => all.extend(names(values)),
@@ -242,6 +247,21 @@ mod tests {
             (asked("s3:GetObject", "Bucket/others/a", &[]), false),
         ] {
             assert_eq!(policy().judge(&call).is_ok(), is_allowed, "{call}");
+        }
+    }
+
+    #[test]
+    fn a_key_opens_the_named_kind_of_secrets_alone() {
+        let statement = "{ Sid: Opens, Effect: Allow, Action: [kms:Decrypt], Resource: !GetAtt SecretsKey.Arn,
+            Condition: { StringEquals: { \"kms:EncryptionContext:secrets\": senders } } }";
+        let policy = Policy { statements: vec![of_template(&serde_yaml_ng::from_str(statement).unwrap())] };
+        for (call, is_allowed) in [
+            (asked("kms:Decrypt", "SecretsKey", &["senders"]), true),
+            (asked("kms:Decrypt", "SecretsKey", &["messages"]), false),
+            (asked("kms:Decrypt", "SecretsKey", &[]), false),
+            (asked("kms:GenerateDataKey", "SecretsKey", &["senders"]), false),
+        ] {
+            assert_eq!(policy.judge(&call).is_ok(), is_allowed, "{call}");
         }
     }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use vestibule_permissions::{Asked, Judged, Policy, Wire};
+use vestibule_permissions::{Asked, Judged, KEY, Kms, Policy, Wire};
 use vestibule_test_tools::{free_port, venv, workspace};
 
 /// How long the emulator may take to start.
@@ -26,6 +26,8 @@ pub struct Stack {
     options: Vec<String>,
     environment: Vec<(String, String)>,
     wire: Wire,
+    /// To KMS, if there is one.
+    to_key: Option<Wire>,
 }
 
 impl Stack {
@@ -61,12 +63,30 @@ impl Stack {
             options: options.iter().map(|option| (*option).to_owned()).collect(),
             environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             wire,
+            to_key: None,
         }
+    }
+
+    /// The same with a key of KMS for the secrets of tenants.
+    #[must_use]
+    pub fn with_key(mut self, kms: &Kms) -> Self {
+        self.options.extend(["--secrets-key", KEY].map(str::to_owned));
+        self.with_kms(kms)
+    }
+
+    /// The same with a KMS, but without the key's name: what is sealed can be opened.
+    #[must_use]
+    pub fn with_kms(mut self, kms: &Kms) -> Self {
+        let wire = Wire::before(&kms.url);
+        self.environment.push(("AWS_ENDPOINT_URL_KMS".to_owned(), wire.url.clone()));
+        self.to_key = Some(wire);
+        self
     }
 
     /// What was asked of AWS so far, under the policy for operators.
     pub fn permissions(&self) -> Judged {
-        let asked: BTreeSet<Asked> = self.wire.asked().into_iter().map(|(_, call)| call).collect();
+        let wires = self.to_key.iter().chain([&self.wire]);
+        let asked: BTreeSet<Asked> = wires.flat_map(Wire::asked).map(|(_, call)| call).collect();
         Judged::of(&operators(), &asked)
     }
 
@@ -150,9 +170,12 @@ pub fn operators() -> Policy {
     let document = serde_json::from_str(block.expect("the page has a policy")).unwrap();
     Policy::of_document(&document, |arn| {
         let (_, name) = arn.rsplit_once(':').unwrap();
-        for (of_page, ours) in
-            [("table/TABLE", "Table"), ("stack/vestibule/*", "Stack"), ("event-bus/vestibule", "EventBus")]
-        {
+        for (of_page, ours) in [
+            ("table/TABLE", "Table"),
+            ("stack/vestibule/*", "Stack"),
+            ("event-bus/vestibule", "EventBus"),
+            ("key/KEY", "SecretsKey"),
+        ] {
             if let Some(rest) = name.strip_prefix(of_page) {
                 return format!("{ours}{rest}");
             }

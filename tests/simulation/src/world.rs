@@ -376,6 +376,7 @@ impl World {
             settings_history: SettingsHistory::default(),
             source_settings: std::collections::BTreeMap::new(),
             feed: None,
+            sealing: vestibule_store::Sealing::default(),
             version: 0,
         };
         machine.store.create_tenant(&mut tenant).await

@@ -84,6 +84,7 @@ impl Setup {
             settings_history: SettingsHistory::default(),
             source_settings: std::collections::BTreeMap::new(),
             feed: None,
+            sealing: vestibule_store::Sealing::default(),
             version: 0,
         };
         self.table.store.create_tenant(&mut added).await.unwrap();

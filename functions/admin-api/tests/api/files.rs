@@ -46,6 +46,7 @@ async fn a_file_requested_twice_is_made_once() {
         settings_history: SettingsHistory::default(),
         source_settings: std::collections::BTreeMap::new(),
         feed: None,
+        sealing: vestibule_store::Sealing::default(),
         version: 0,
     };
     store.create_tenant(&mut tenant).await.unwrap();

@@ -48,6 +48,7 @@ impl Contoso {
             settings_history: SettingsHistory::default(),
             source_settings: std::collections::BTreeMap::new(),
             feed: None,
+            sealing: vestibule_store::Sealing::default(),
             version: 0,
         };
         table.store.create_tenant(&mut contoso).await.unwrap();

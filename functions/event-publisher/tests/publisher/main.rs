@@ -26,6 +26,7 @@ fn new_tenant(id: TenantId, settings: TenantSettings, created_at: Timestamp) -> 
         settings_history: SettingsHistory::default(),
         source_settings: std::collections::BTreeMap::new(),
         feed: None,
+        sealing: vestibule_store::Sealing::default(),
         version: 0,
     }
 }

@@ -143,4 +143,11 @@ pub enum SecretCommand {
         #[command(flatten)]
         common: Common,
     },
+    /// Seal all secrets of tenants anew under the stack's key: after the move to a format that seals, or to another key
+    Seal {
+        /// The tenants; all if none is named
+        names: Vec<String>,
+        #[command(flatten)]
+        common: Common,
+    },
 }

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::cli::{Common, SecretCommand, TenantCommand, TokenCommand};
 use crate::commands::sessions;
 use crate::output::{Lines, answer};
+use crate::target::Target;
 pub use admin_api::{add_token, new_api_token};
 use admin_api::{add_webhook_secret, token_json};
 use indicatif::ProgressBar;
@@ -49,6 +50,7 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
         source_settings: std::collections::BTreeMap::new(),
         version: 0,
         feed: None,
+        sealing: vestibule_store::Sealing::default(),
     };
     let (token, admin_token) = new_api_token(app.now(), &tenant.id, Role::Admin, "first administrator", Vec::new())?;
     tenant.tokens.push(token);
@@ -338,8 +340,36 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
     Ok(())
 }
 
+/// Seals the secrets of tenants. Where there is no key, none are sealed, and the command says so.
+async fn seal(names: Vec<String>, common: &Common) -> Result<(), BoxError> {
+    let app = App::open(&common.place).await?;
+    if matches!(app.target, Target::Folder(_)) {
+        return Err("a data folder has no key to seal with: it is for the account alone that made it".into());
+    }
+    let tenants = match names.is_empty() {
+        true => app.store.tenants().await?,
+        false => names.iter().map(|name| Ok(TenantId::parse(name)?)).collect::<Result<_, BoxError>>()?,
+    };
+    let mut sealed = Vec::new();
+    for id in tenants {
+        let items = app.store.seal_secrets(&id).await?;
+        if items == 0 && !names.is_empty() {
+            return Err(format!("there is no tenant {id}").into());
+        }
+        sealed.push((id, items));
+    }
+    app.close().await?;
+    let value: Vec<Value> = sealed.iter().map(|(id, items)| json!({"tenant": id, "items": items})).collect();
+    let line = |(id, items): &(TenantId, usize)| format!("{id}: {items} items");
+    answer(common.json, &json!({"sealed": value}), || sealed.iter().map(line).collect::<Lines>());
+    Ok(())
+}
+
 pub async fn secret(command: SecretCommand) -> Result<(), BoxError> {
-    let SecretCommand::Rotate { name, revoke_others, common } = command;
+    let (name, revoke_others, common) = match command {
+        SecretCommand::Rotate { name, revoke_others, common } => (name, revoke_others, common),
+        SecretCommand::Seal { names, common } => return seal(names, &common).await,
+    };
     let app = App::open(&common.place).await?;
     let secret = new_webhook_secret()?;
     let new = Secret::new(secret.clone());

@@ -4,8 +4,10 @@ use crate::cli::StackOptions;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::Stack;
+use std::sync::Arc;
 use vestibule_host::Clients;
-use vestibule_platform::{BoxError, Config, clients};
+use vestibule_platform::{BoxError, Clock, Config, clients};
+use vestibule_vault::KmsVault;
 
 /// A deployed stack.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub struct Deployed {
     pub has_advice: bool,
     /// Its clients.
     pub clients: Clients,
+    /// What opens the secrets of its tenants, and seals them if its key is known.
+    pub vault: Arc<KmsVault>,
 }
 
 impl Deployed {
@@ -56,34 +60,42 @@ impl Deployed {
             advice: None,
             staleness_ms: 0,
         };
+        // A stack of an earlier release has none.
+        let vault = vault(&sdk, &config, output("SecretsKeyArn").as_deref());
         Ok(Self {
             stack: Some(stack.stack_name().unwrap_or(name).to_owned()),
             config,
             url: output("Url").map(|url| url.trim_end_matches('/').to_owned()),
             region,
             has_advice: parameter(stack, "AdviceLayerArn").is_some(),
+            vault,
             clients: Clients::of(&sdk),
         })
     }
 
-    /// A stack of these parts.
+    /// A stack of these parts; `key` is that of its secrets.
     ///
     /// # Errors
     /// If there is no region, or a name is none.
-    pub async fn of(config: Config, options: &StackOptions) -> Result<Self, BoxError> {
+    pub async fn of(config: Config, key: Option<&str>, options: &StackOptions) -> Result<Self, BoxError> {
         // It names a folder of this machine as well.
         let is_name = |char: char| char.is_ascii_alphanumeric() || "_.-".contains(char);
         if config.table.len() < 3 || !config.table.chars().all(is_name) {
             return Err(format!("{} is not the name of a table", config.table).into());
         }
         let (sdk, region) = sdk(options).await?;
-        Ok(Self { stack: None, config, url: None, region, has_advice: false, clients: Clients::of(&sdk) })
+        let (clients, vault) = (Clients::of(&sdk), vault(&sdk, &config, key));
+        Ok(Self { stack: None, config, url: None, region, has_advice: false, clients, vault })
     }
 
     /// What it is called.
     pub fn name(&self) -> &str {
         self.stack.as_deref().unwrap_or(&self.config.table)
     }
+}
+
+fn vault(sdk: &SdkConfig, config: &Config, key: Option<&str>) -> Arc<KmsVault> {
+    Arc::new(KmsVault::new(&clients::for_calls(sdk), &config.table, key, Clock::system()))
 }
 
 /// The SDK's configuration, and the region.

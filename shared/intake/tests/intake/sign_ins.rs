@@ -46,6 +46,7 @@ impl World {
                 settings_history: SettingsHistory::default(),
                 source_settings: BTreeMap::new(),
                 feed: None,
+                sealing: vestibule_store::Sealing::default(),
                 version: 0,
             };
             store.create_tenant(&mut tenant).await.unwrap();

@@ -15,6 +15,7 @@ pub use digests::{Digest, Digests};
 use crate::content::{self, Place};
 use crate::item::{Item, item_key, s, text};
 use crate::keys::{PK, SK, tenant_pk};
+use crate::sealing::SecretKind;
 use crate::{CAPACITY, Cause, Secret, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -169,7 +170,7 @@ fn list_place(tenant: &TenantId, list: &str) -> Place {
     Place { pk: tenant_pk(tenant), sk: format!("{LIST}{list}"), cause: Cause::Pull }
 }
 
-fn secret_key(tenant: &TenantId) -> Item {
+pub(crate) fn secret_key(tenant: &TenantId) -> Item {
     item_key(&format!("{SECRETS}{tenant}"), SECRET)
 }
 
@@ -211,7 +212,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut item = secret_key(tenant);
-        item.insert(content::CONTENT.to_owned(), s(secret.expose()));
+        self.put_secret(&mut item, (tenant, SecretKind::Directories), secret.expose()).await?;
         let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
         let answer = put.return_consumed_capacity(CAPACITY).send().await?;
         self.meter.wrote(Cause::Pull, answer.consumed_capacity.as_slice());
@@ -267,7 +268,8 @@ impl Store {
         let get = get.set_key(Some(secret_key(tenant))).consistent_read(true);
         let answer = get.return_consumed_capacity(CAPACITY).send().await?;
         self.meter.read(Cause::Pull, answer.consumed_capacity.as_slice());
-        Ok(answer.item.as_ref().and_then(|item| text(item, content::CONTENT)).map(Secret::new))
+        let Some(item) = answer.item else { return Ok(None) };
+        Ok(self.secret_in(&item, (tenant, SecretKind::Directories)).await?.map(Secret::new))
     }
 
     /// Stops pulling for a tenant, and forgets the registration, its secret, and how far its lists were read. Returns

@@ -5,7 +5,7 @@
 //! of format 1 refuse settings that they do not know, but ignore other members: where they may run, what they do not know
 //! lies in `newer`. If one of them writes the tenant, it leaves that out, and what it wrote counts.
 
-use super::{ApiToken, Role, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant};
+use super::{ApiToken, Role, Sealing, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -16,7 +16,9 @@ pub(super) struct StoredTenant {
     id: TenantId,
     created_at: Timestamp,
     settings: TenantSettings,
-    webhook_secrets: Vec<String>,
+    /// Absent if they are sealed. Programs that know of no seals refuse a tenant without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    webhook_secrets: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sources: Vec<StoredSecret>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -29,6 +31,36 @@ pub(super) struct StoredTenant {
     settings_history: SettingsHistory,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     newer: Option<Newer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
+}
+
+impl StoredTenant {
+    /// Whether it has what its senders' secrets are in.
+    pub(super) const fn has_secrets(&self) -> bool {
+        self.webhook_secrets.is_some() || self.sealed.is_some()
+    }
+}
+
+/// What is sealed of a tenant.
+#[derive(Serialize, Deserialize)]
+struct StoredSenders {
+    webhook_secrets: Vec<String>,
+    sources: Vec<StoredSecret>,
+}
+
+/// The secrets of a tenant's senders, in the text that is sealed.
+pub(super) fn senders(webhook_secrets: &[Secret], sources: &[SourceSecret]) -> Result<String, serde_json::Error> {
+    let webhook_secrets = webhook_secrets.iter().map(|secret| secret.expose().to_owned()).collect();
+    let sources = sources.iter().map(StoredSecret::from).collect();
+    serde_json::to_string(&StoredSenders { webhook_secrets, sources })
+}
+
+/// The secrets that a text has which was sealed.
+pub(super) fn read_senders(clear: &str) -> Result<(Vec<Secret>, Vec<SourceSecret>), serde_json::Error> {
+    let StoredSenders { webhook_secrets, sources } = serde_json::from_str(clear)?;
+    let webhook_secrets = webhook_secrets.into_iter().map(Secret::new).collect();
+    Ok((webhook_secrets, sources.into_iter().map(SourceSecret::from).collect()))
 }
 
 /// The settings as they are, where the others are those that format 1 has.
@@ -98,6 +130,18 @@ struct StoredSecret {
     created_at: Timestamp,
 }
 
+impl From<&SourceSecret> for StoredSecret {
+    fn from(SourceSecret { source, secret, created_at }: &SourceSecret) -> Self {
+        Self { source: source.clone(), secret: secret.expose().to_owned(), created_at: *created_at }
+    }
+}
+
+impl From<StoredSecret> for SourceSecret {
+    fn from(StoredSecret { source, secret, created_at }: StoredSecret) -> Self {
+        Self { source, secret: Secret::new(secret), created_at }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct StoredToken {
     id: String,
@@ -121,20 +165,17 @@ struct StoredCode {
 impl From<&Tenant> for StoredTenant {
     fn from(tenant: &Tenant) -> Self {
         let exposed = |secret: &Secret| secret.expose().to_owned();
+        let sealed = tenant.sealing.text();
         Self {
             id: tenant.id.clone(),
             created_at: tenant.created_at,
             settings: tenant.settings.clone(),
-            webhook_secrets: tenant.webhook_secrets.iter().map(exposed).collect(),
-            sources: tenant
-                .sources
-                .iter()
-                .map(|SourceSecret { source, secret, created_at }| StoredSecret {
-                    source: source.clone(),
-                    secret: exposed(secret),
-                    created_at: *created_at,
-                })
-                .collect(),
+            webhook_secrets: sealed.is_none().then(|| tenant.webhook_secrets.iter().map(exposed).collect()),
+            sources: match sealed {
+                None => tenant.sources.iter().map(StoredSecret::from).collect(),
+                Some(_) => Vec::new(),
+            },
+            sealed: sealed.map(str::to_owned),
             source_settings: tenant.source_settings.clone(),
             tokens: tenant.tokens.iter().cloned().map(StoredToken::from).collect(),
             sign_in_codes: tenant.sign_in_codes.iter().cloned().map(StoredCode::from).collect(),
@@ -155,16 +196,8 @@ impl From<StoredTenant> for Tenant {
             id: stored.id,
             created_at: stored.created_at,
             settings,
-            webhook_secrets: stored.webhook_secrets.into_iter().map(Secret::new).collect(),
-            sources: stored
-                .sources
-                .into_iter()
-                .map(|StoredSecret { source, secret, created_at }| SourceSecret {
-                    source,
-                    secret: Secret::new(secret),
-                    created_at,
-                })
-                .collect(),
+            webhook_secrets: stored.webhook_secrets.into_iter().flatten().map(Secret::new).collect(),
+            sources: stored.sources.into_iter().map(SourceSecret::from).collect(),
             source_settings: stored.source_settings,
             tokens: stored.tokens.into_iter().map(ApiToken::from).collect(),
             sign_in_codes: stored.sign_in_codes.into_iter().map(SignInCode::from).collect(),
@@ -172,6 +205,7 @@ impl From<StoredTenant> for Tenant {
             settings_history,
             version: 0,
             feed: None,
+            sealing: stored.sealed.map(Sealing::closed).unwrap_or_default(),
         }
     }
 }

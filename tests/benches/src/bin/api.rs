@@ -221,6 +221,7 @@ async fn add_tenant(table: &Table, now: Timestamp) -> Result<String, BoxError> {
         source_settings: std::collections::BTreeMap::new(),
         version: 0,
         feed: None,
+        sealing: vestibule_store::Sealing::default(),
     };
     table.store.create_tenant(&mut tenant).await?;
     Ok(token)

@@ -21,6 +21,7 @@ pub mod profiles;
 pub mod refold;
 pub mod remembering;
 pub mod retention;
+pub mod sealing;
 pub mod serials;
 pub mod tenants;
 pub mod web_enrollment;

@@ -29,6 +29,7 @@ pub(crate) fn new(name: &str) -> Tenant {
         source_settings: std::collections::BTreeMap::new(),
         version: 0,
         feed: None,
+        sealing: vestibule_store::Sealing::default(),
     }
 }
 

@@ -59,7 +59,7 @@ async fn deployed_the_whole_job_runs() {
     let cloud = Cloud::start().await;
     let said = cloud.up("one", &[]);
     assert!(said.contains("address: "), "{said}");
-    let store = Store::new(cloud.clients.dynamodb.clone(), cloud.output("one", "TableName"));
+    let store = cloud.store("one");
     let tenancy = job::tenant(&store).await;
 
     let events = event_at("enrollment.started", "c02open", 1, &json!({"platform": "ios"})).to_string();
@@ -102,8 +102,10 @@ async fn deployed_the_whole_job_runs() {
     assert_eq!(kept["Table"]["DeletionProtectionEnabled"], true);
 
     // A new stack goes on with the data of the old one.
-    let bucket = said.split_once("ExistingBucket=").unwrap().1.split_whitespace().next().unwrap();
-    cloud.up("again", &[&format!("ExistingTable={table}"), &format!("ExistingBucket={bucket}")]);
+    let adopts = said.split_once("up --stack NAME ").unwrap().1.lines().next().unwrap();
+    assert!(adopts.starts_with(&format!("ExistingTable={table} ExistingBucket=")), "{adopts}");
+    assert!(adopts.contains(" SecretsKeyArn=arn:"), "{adopts}");
+    cloud.up("again", &adopts.split(' ').collect::<Vec<_>>());
     let asked = cloud.request("again", Method::GET, "/api/reports/files/latest").bearer_auth(&tenancy.token);
     assert_eq!(cloud.send(asked).await.status, 302);
 }

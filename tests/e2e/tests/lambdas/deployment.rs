@@ -24,7 +24,7 @@ fn the_template_is_valid_for_sam() {
 #[test]
 fn data_outlives_a_stack_but_not_its_failed_creation() {
     let template = std::fs::read_to_string(workspace().join("infra/template.yaml")).unwrap();
-    assert_eq!(template.matches("DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain\n").count(), 2);
+    assert_eq!(template.matches("DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain\n").count(), 3);
     assert!(!template.contains("DeletionPolicy: Retain\n"));
     // It would keep the rollback from deleting the table.
     let (_, protection) = template.split_once("\n  DeletionProtection:\n").unwrap();
@@ -74,10 +74,11 @@ fn only_the_functions_that_read_files_carry_sqlite() {
 }
 
 /// Services, by what a program contains that calls them.
-const CLIENTS: [(&str, &str); 5] = [
+const CLIENTS: [(&str, &str); 6] = [
     ("dynamodb", "DynamoDB_20120810."),
     ("dynamodbstreams", "DynamoDBStreams_20120810."),
     ("events", "AWSEvents."),
+    ("kms", "TrentService."),
     // Of its rules for endpoints, which every client of it has.
     ("s3", "s3-outposts"),
     // The SDK's search for credentials, which Lambda puts into the environment.

@@ -5,12 +5,13 @@ use crate::page::Page;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::Millis;
+use vestibule_permissions::Kms;
 use vestibule_program_tests::{Folder, Stack, enrollment, event, now, operators};
 
 /// What only a stack that is named needs; `stack_by_name` asks for it.
 const BY_NAME: &str = "Stack";
 /// Granted actions that no command asks for here, and why they are granted.
-const UNUSED: [(&str, &str, &str); 3] = [
+const UNUSED: [(&str, &str, &str); 5] = [
     (
         "Remove",
         "dynamodb:Scan",
@@ -18,14 +19,17 @@ const UNUSED: [(&str, &str, &str); 3] = [
     ),
     ("Write", "dynamodb:ConditionCheckItem", "leaves older segments to time-to-live, where a device has any"),
     ("Files", "s3:AbortMultipartUpload", "ends an upload that failed on its way"),
+    ("Secrets", "kms:Decrypt", "opens what is sealed, which the test below looks at"),
+    ("Secrets", "kms:GenerateDataKey", "seals, which the test below looks at"),
 ];
 
 /// Commands that also ask the world outside, which is not there in a test of a stack, that take minutes, or that find nothing to
 /// do here; and what they need. Their own tests hold them against the same policy, as far as they come.
-const ELSEWHERE: [(&str, &[&str]); 5] = [
+const ELSEWHERE: [(&str, &[&str]); 6] = [
     ("graph check", &["Read"]),
     ("graph run", &["Read", "Write", "Indexes"]),
     ("notices test", &["Read"]),
+    ("secret seal", &["Read", "Write", "Secrets"]),
     ("token end-sessions", &["Read", "Write"]),
     ("tenant remove", &["Read", "Write", "Remove", "Files", "LookAtBucket"]),
 ];
@@ -152,4 +156,38 @@ async fn each_command_needs_what_the_guide_says_and_nothing_is_granted_in_vain()
     let unused: BTreeSet<_> =
         operators().grants().difference(&used).filter(|(statement, _)| statement != BY_NAME).cloned().collect();
     assert_eq!(unused, named, "granted, and asked for by no command");
+}
+
+/// Secrets are in clear until they are sealed, and then for those alone who have the key.
+#[tokio::test]
+async fn secrets_are_sealed_by_a_command_and_opened_by_whoever_has_the_key() {
+    let folder = Folder::new();
+    contoso(&folder).await;
+    let serve = folder.serve();
+    let kms = Kms::start();
+    let [without, with] = [Stack::of_served(&folder.data()), Stack::of_served(&folder.data()).with_key(&kms)];
+    let named = ["notices", "add-channel", "contoso", "chat", "--kind", "slack"];
+    without.json_with(&named, "https://example.com/in-clear\n");
+    let refused = without.fails(&["secret", "seal"]);
+    assert!(refused.contains("--secrets-key"), "{refused}");
+    assert!(folder.fails(&["secret", "seal"]).contains("a data folder has no key"));
+
+    let sealed = with.json(&["secret", "seal"]);
+    assert_eq!(sealed["sealed"], json!([{"tenant": "contoso", "items": 2}]));
+    let refused = without.fails(&["secret", "rotate", "contoso"]);
+    assert!(refused.contains("the secrets of contoso are sealed"), "{refused}");
+    assert_eq!(with.json(&["secret", "rotate", "contoso"])["validSecrets"], 2);
+    // With KMS, but not the key's name, it opens and does not seal.
+    let opens = Stack::of_served(&folder.data()).with_kms(&kms);
+    assert!(opens.json(&["token", "list", "contoso"])["tokens"].is_array());
+    assert!(opens.fails(&["secret", "rotate", "contoso"]).contains("--secrets-key"));
+    // A tenant that is added is sealed from the beginning.
+    with.json(&["tenant", "add", "fabrikam"]);
+    assert!(without.fails(&["token", "list", "fabrikam"]).contains("the secrets of fabrikam are sealed"));
+    assert!(with.fails(&["secret", "seal", "nobody"]).contains("there is no tenant nobody"));
+    let used = with.permissions().used;
+    for action in ["kms:Decrypt", "kms:GenerateDataKey"] {
+        assert!(used.contains(&("Secrets".to_owned(), action.to_owned())), "{used:?}");
+    }
+    drop(serve);
 }

@@ -15,6 +15,9 @@ async fn commands_find_a_stack_by_its_name() {
     assert_eq!(stack.json(&["tenant", "list"])["tenants"][0]["tenant"], "contoso");
     let found = ("Stack".to_owned(), "cloudformation:DescribeStacks".to_owned());
     assert!(stack.permissions().used.contains(&found));
+    // The stack's own key seals what is secret.
+    let seals = ("Secrets".to_owned(), "kms:GenerateDataKey".to_owned());
+    assert!(stack.permissions().used.contains(&seals));
     // The address is that of the stack's API.
     let link = stack.json(&["token", "link", "contoso"]);
     assert!(link["url"].as_str().unwrap().contains("execute-api"), "{link}");

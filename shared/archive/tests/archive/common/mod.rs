@@ -81,6 +81,7 @@ impl World {
             settings_history: SettingsHistory::default(),
             source_settings: std::collections::BTreeMap::new(),
             feed: None,
+            sealing: vestibule_store::Sealing::default(),
             version: 0,
         };
         self.store.create_tenant(&mut tenant).await.unwrap();
