@@ -1,5 +1,5 @@
-//! Puts the page's files into the binary: what the page begins with joined (see `bundle`), each as it is, and compressed by
-//! gzip and brotli where that is smaller.
+//! Puts the page's files into the binary: what the page begins with joined (see `bundle`), each compressed by gzip and by
+//! brotli. As it is, a file is made of the former when somebody asks for that.
 //!
 //! All files but the page itself have a version in their address, a digest of all of them. So a browser may keep each for
 //! good, and the modules of one page are of one version. They name each other by relative addresses, which the version
@@ -14,8 +14,6 @@ use std::path::Path;
 
 /// The page itself.
 const INDEX: &str = "index.html";
-/// Files smaller than this fit into one packet as they are.
-const LEAST: usize = 256;
 
 /// Writes the files to `out`, and a table of them. `made` are files that are made by this build, by their paths.
 pub fn write(web: &Path, made: &[(&str, String)], out: &Path) -> Result<()> {
@@ -40,22 +38,18 @@ pub fn write(web: &Path, made: &[(&str, String)], out: &Path) -> Result<()> {
         "/// A digest of all files, which is part of their addresses.\npub const PAGE_VERSION: &str = {version:?};\n\n\
          static FILES: &[File] = &[\n"
     );
-    for (number, ((path, plain), [gzip, brotli])) in files.iter().zip(compressed).enumerate() {
+    for (number, (path, [gzip, brotli])) in files.keys().zip(compressed).enumerate() {
+        // Without a name and a comment its head has ten bytes, as its reader expects.
+        if gzip.get(3) != Some(&0) {
+            return Err(format!("{path} is compressed with a longer head").into());
+        }
         let put = |bytes: &[u8], ending: &str| -> Result<String> {
             let name = format!("{number}.{ending}");
             std::fs::write(folder.join(&name), bytes)?;
             Ok(format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/page/{name}\"))"))
         };
-        let smaller = |bytes: Vec<u8>, ending: &str| -> Result<String> {
-            let is_worth_it = plain.len() >= LEAST && bytes.len() < plain.len();
-            Ok(if is_worth_it { format!("Some({})", put(&bytes, ending)?) } else { "None".to_owned() })
-        };
-        let (plain, gzip, brotli) = (put(plain, "plain")?, smaller(gzip, "gz")?, smaller(brotli, "br")?);
-        let tag = digest(&files[path]);
-        writeln!(
-            table,
-            "    File {{ path: {path:?}, tag: {tag:?}, plain: {plain}, gzip: {gzip}, brotli: {brotli} }},"
-        )?;
+        let (gzip, brotli, tag) = (put(&gzip, "gz")?, put(&brotli, "br")?, digest(&files[path]));
+        writeln!(table, "    File {{ path: {path:?}, tag: {tag:?}, gzip: {gzip}, brotli: {brotli} }},")?;
     }
     table.push_str("];\n");
     std::fs::write(out.join("page.rs"), table)?;

@@ -33,12 +33,14 @@ struct File {
     path: &'static str,
     /// A digest of its content.
     tag: &'static str,
-    plain: &'static [u8],
-    /// Compressed; `None` if that is no smaller.
-    gzip: Option<&'static [u8]>,
-    /// See [`gzip`](Self::gzip).
-    brotli: Option<&'static [u8]>,
+    /// Compressed. Hardly anybody asks for a file as it is, which takes more room than both forms; it is then made of this one.
+    gzip: &'static [u8],
+    /// Compressed in the other way.
+    brotli: &'static [u8],
 }
+
+/// Bytes before and after what is deflated, in what the build compresses by gzip.
+const GZIP: (usize, usize) = (10, 8);
 
 /// `openapi.yaml` as JSON, with the names of senders filled in.
 static OPENAPI: LazyLock<String> = LazyLock::new(|| {
@@ -121,7 +123,7 @@ impl Api {
 
 /// `GET /openapi.json`: the description of the API.
 pub(crate) fn document(request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    fixed(request, "application/json", &OPENAPI_TAG, OPENAPI.as_bytes())
+    fixed(request, "application/json", &OPENAPI_TAG, || Ok(Bytes::from_static(OPENAPI.as_bytes())))
 }
 
 impl File {
@@ -129,17 +131,25 @@ impl File {
         FILES.iter().find(|file| file.path == path).ok_or_else(Problem::not_found)
     }
 
+    fn in_form(&self, form: Encoding) -> Result<Bytes, Problem> {
+        match form {
+            Encoding::Gzip => Ok(Bytes::from_static(self.gzip)),
+            Encoding::Brotli => Ok(Bytes::from_static(self.brotli)),
+            Encoding::Identity => {
+                let (before, after) = GZIP;
+                let deflated = self.gzip.get(before..self.gzip.len().saturating_sub(after)).unwrap_or_default();
+                let plain = miniz_oxide::inflate::decompress_to_vec(deflated).map_err(|_| Problem::internal())?;
+                Ok(Bytes::from(plain))
+            }
+        }
+    }
+
     /// Answers with the form of the file that the client prefers, each of which has a tag of its own.
     fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-        let encoding = Encoding::preferred(request.headers(), self.gzip.is_some(), self.brotli.is_some());
-        let content = match encoding {
-            Encoding::Identity => None,
-            Encoding::Gzip => self.gzip,
-            Encoding::Brotli => self.brotli,
-        };
+        let encoding = Encoding::preferred(request.headers(), true, true);
         let ending = encoding.name().map(|name| format!("-{name}")).unwrap_or_default();
         let tag = format!("\"{}{ending}\"", self.tag);
-        let mut response = fixed(request, content_type(self.path), &tag, content.unwrap_or(self.plain))?;
+        let mut response = fixed(request, content_type(self.path), &tag, || self.in_form(encoding))?;
         let headers = response.headers_mut();
         headers.append(VARY, HeaderValue::from_static("accept-encoding"));
         if let Some(name) = encoding.name() {
@@ -154,13 +164,13 @@ fn fixed(
     request: &HttpRequest,
     content_type: &'static str,
     tag: &str,
-    content: &'static [u8],
+    content: impl FnOnce() -> Result<Bytes, Problem>,
 ) -> Result<HttpResponse, Problem> {
     let mut response = match is_known(request.headers(), tag) {
         true => empty(StatusCode::NOT_MODIFIED),
         false => {
             let mut response = whole(StatusCode::OK, content_type, Vec::new());
-            *response.body_mut() = Bytes::from_static(content);
+            *response.body_mut() = content()?;
             response
         }
     };
