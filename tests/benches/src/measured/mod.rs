@@ -20,7 +20,7 @@ use http::Request;
 use report_export::Exporter;
 use report_tick::Tick;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,6 +98,9 @@ pub const fn scenario() -> Scenario {
 #[derive(Clone, Debug, Default)]
 struct Calls {
     events: Arc<AtomicUsize>,
+    /// Those that a rule hands on to `notify`, whether a tenant has rules for messages or not.
+    news: Arc<AtomicUsize>,
+    is_news: Arc<BTreeSet<String>>,
     bytes: Arc<AtomicUsize>,
     reads: Arc<AtomicUsize>,
     writes: Arc<AtomicUsize>,
@@ -120,6 +123,8 @@ impl Intercept for Calls {
                 let size: usize = texts.into_iter().flatten().map(str::len).sum();
                 self.bytes.fetch_add(size, Ordering::SeqCst);
                 self.events.fetch_add(size.div_ceil(BUS_CHUNK).max(1), Ordering::SeqCst);
+                let is_news = entry.detail_type().is_some_and(|name| self.is_news.contains(name));
+                self.news.fetch_add(usize::from(is_news), Ordering::SeqCst);
             }
         } else if context.input().downcast_ref::<GetObjectInput>().is_some() {
             self.reads.fetch_add(1, Ordering::SeqCst);
@@ -186,7 +191,10 @@ impl World {
         let now = Arc::new(AtomicI64::new(0));
         let driven = Arc::clone(&now);
         let clock = Clock::driven(move || driven.load(Ordering::SeqCst));
-        let calls = Calls::default();
+        let rules = template.rules.iter().filter(|rule| rule.function == "notify");
+        let names = rules.flat_map(|rule| rule.pattern["detail-type"].as_array()).flatten();
+        let is_news = names.filter_map(|name| name.as_str().map(str::to_owned)).collect();
+        let calls = Calls { is_news: Arc::new(is_news), ..Calls::default() };
         let events = clients.events.config().to_builder().interceptor(calls.clone()).build();
         let config = Config {
             table: TABLE.to_owned(),
@@ -326,6 +334,7 @@ pub async fn measure(scenario: &Scenario) -> Result<Measured, BoxError> {
     measured.calls_per_request = of(&hook, |_| true).calls as f64 / requests;
     measured.publisher_calls_per_record = of(&publisher, |_| true).calls as f64 / given.records.max(1) as f64;
     let published = world.calls.events.swap(0, Ordering::SeqCst);
+    let news = world.calls.news.swap(0, Ordering::SeqCst);
     measured.bus_bytes = world.calls.bytes.swap(0, Ordering::SeqCst) as f64 / published.max(1) as f64;
     let stored = |cause| of(&hook, |other| other == cause);
     let swept = of(&sweep, |cause| cause == Cause::SweepWrite);
@@ -345,6 +354,7 @@ pub async fn measure(scenario: &Scenario) -> Result<Measured, BoxError> {
         ("publisherTenantReads", per_call(of(&publisher, |cause| cause == Cause::Tenant))),
         ("sweepReads", of(&sweep, |cause| matches!(cause, Cause::SweepRead | Cause::Tenant)).read / events),
         ("busEvents", published as f64 / events),
+        ("newsRuns", news as f64 / events),
         ("accessLog", size::of_log_line()? as f64 / 1e9),
     ]);
     // Thirty nights a month; an enrollment is read again on each night after it changed.
