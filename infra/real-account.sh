@@ -107,6 +107,7 @@ clean_up() {
       echo "left: the bucket $name, which is not of this run"
     fi
   done
+  [ -z "${secrets_key:-}" ] || aws kms schedule-key-deletion --key-id "$secrets_key" --pending-window-in-days 7 >/dev/null
   echo "left: SAM's own bucket aws-sam-cli-managed-default-…, with the zips"
   rm -rf "$work"
   exit "$result"
@@ -122,6 +123,7 @@ make() {
   fi
   "$root/infra/deploy" up --stack "$stack" "${parameters[@]}"
   table="$(output TableName)" bucket="$(output BucketName)" bus="$(output BusName)" address="$(output Url)"
+  secrets_key="$(output SecretsKeyArn)"
   reach=()
   if [ -n "$endpoint" ]; then
     address="http://${address##*/}"
@@ -154,6 +156,10 @@ stored() {
   local asked=(aws dynamodb describe-table --table-name "$table" --output text --query)
   expect "the table can't be deleted" '[Tt]rue' "$(got "${asked[@]}" Table.DeletionProtectionEnabled)"
   expect "the stream has both images" NEW_AND_OLD_IMAGES "$(got "${asked[@]}" Table.StreamSpecification.StreamViewType)"
+  local item
+  item="$(got aws dynamodb get-item --table-name "$table" --key '{"pk":{"S":"t#contoso"},"sk":{"S":"t"}}' --output text --query Item.c.S)"
+  expect "the tenant's secrets are sealed" '*"sealed":*' "${item//whsec_/IN CLEAR}"
+  expect "none is in clear" 0 "$(grep -c whsec_ <<<"$item")"
   if on_aws "time-to-live and restoring"; then
     expect "time-to-live is on" $'ENABLED\tx' "$(got aws dynamodb describe-time-to-live --table-name "$table" --output text \
       --query '[TimeToLiveDescription.TimeToLiveStatus, TimeToLiveDescription.AttributeName]')"
@@ -198,6 +204,13 @@ decides() {
     --resource-arns "$3" --context-entries "ContextKeyName=dynamodb:LeadingKeys,ContextKeyType=stringList,ContextKeyValues=$4"
 }
 
+# The same of the key of secrets, for the kind of secrets $2.
+opens() {
+  got aws iam simulate-principal-policy --output text --query 'EvaluationResults[0].EvalDecision' --action-names kms:Decrypt \
+    --policy-source-arn "$(aws iam get-role --role-name "$(resource "$1Role")" --query Role.Arn --output text)" \
+    --resource-arns "$secrets_key" --context-entries "ContextKeyName=kms:EncryptionContext:secrets,ContextKeyType=string,ContextKeyValues=$2"
+}
+
 permissions() {
   local arn name
   arn="$(aws dynamodb describe-table --table-name "$table" --output text --query Table.TableArn)"
@@ -211,6 +224,13 @@ permissions() {
       "$(decides "$name" dynamodb:GetItem "$arn" 'g#contoso')"
     [ "$name" = Notify ] || expect "$name can't have the secrets of channels" explicitDeny \
       "$(decides "$name" dynamodb:GetItem "$arn" 'n#contoso')"
+  done
+  for name in EnrollmentEvents EspStatus AdminApi; do
+    expect "$name opens the secrets of senders" allowed "$(opens "$name" senders)"
+    expect "$name does not open those of channels" implicitDeny "$(opens "$name" messages)"
+  done
+  for name in AbandonmentSweep EventPublisher ReportExport ReportTick GraphPull Notify; do
+    expect "$name does not open the secrets of senders" implicitDeny "$(opens "$name" senders)"
   done
   expect "admin-api changes settings" allowed "$(decides AdminApi dynamodb:PutItem "$arn" 't#contoso')"
   expect "admin-api writes no pages of the feed" implicitDeny "$(decides AdminApi dynamodb:PutItem "$arn" 'c#contoso#1')"

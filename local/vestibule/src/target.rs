@@ -42,7 +42,7 @@ impl Target {
             Named::Folder(folder) => Self::Folder(folder),
             Named::Stack(name) => Self::Stack(Box::new(Deployed::by_name(&name, &place.stack).await?)),
             Named::Resources(config) => {
-                let key = place.stack.secrets_key.clone().or(environment.secrets_key);
+                let key = place.stack.kms_key.clone().or(environment.kms_key);
                 Self::Stack(Box::new(Deployed::of(config, key.as_deref(), &place.stack).await?))
             }
         })
@@ -128,7 +128,7 @@ struct Environment {
     bucket: Option<String>,
     bus: Option<String>,
     event_source: Option<String>,
-    secrets_key: Option<String>,
+    kms_key: Option<String>,
     /// A variable by which the SDK is led to other services.
     endpoint: Option<String>,
 }
@@ -144,7 +144,7 @@ impl Environment {
             bucket: text("VESTIBULE_BUCKET"),
             bus: text("VESTIBULE_BUS"),
             event_source: text("VESTIBULE_EVENT_SOURCE"),
-            secrets_key: text("VESTIBULE_SECRETS_KEY"),
+            kms_key: text("VESTIBULE_KMS_KEY"),
             endpoint: std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).find(is_endpoint),
         }
     }
@@ -175,7 +175,7 @@ fn named(place: &Place, environment: &Environment) -> Result<Named, BoxError> {
     if let Some(folder) = data {
         return Ok(Named::Folder(folder.clone()));
     }
-    let parts = [&typed.table, &typed.bucket, &typed.bus, &typed.secrets_key];
+    let parts = [&typed.table, &typed.bucket, &typed.bus, &typed.kms_key];
     if typed.stack.is_some() && parts.into_iter().any(Option::is_some) {
         return Err("--stack names the table, the bucket, the bus and the key as well: give either it or those".into());
     }
@@ -214,10 +214,10 @@ fn named(place: &Place, environment: &Environment) -> Result<Named, BoxError> {
 
 /// The folder that is used if none is named, unless something says that another place was meant.
 fn by_default(typed: &StackOptions, environment: &Environment) -> Result<Named, BoxError> {
-    let StackOptions { event_source, secrets_key, region, profile, .. } = typed;
-    if [event_source, secrets_key, region, profile].into_iter().any(Option::is_some) {
+    let StackOptions { event_source, kms_key, region, profile, .. } = typed;
+    if [event_source, kms_key, region, profile].into_iter().any(Option::is_some) {
         return Err(
-            "--region, --profile, --event-source and --secrets-key are for a stack: name it by --stack, or by --table, \
+            "--region, --profile, --event-source and --kms-key are for a stack: name it by --stack, or by --table, \
                     --bucket and --bus"
                 .into(),
         );

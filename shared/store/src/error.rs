@@ -66,7 +66,7 @@ pub enum StoreError {
     },
     /// A tenant's secrets are sealed under a key, and this program was given none to open or to seal them with.
     #[error(
-        "the secrets of {0} are sealed: name the stack by --stack, or give its key by --secrets-key; `vestibule serve` \
+        "the secrets of {0} are sealed: name the stack by --stack, or give its key by --kms-key; `vestibule serve` \
          can't open them"
     )]
     Sealed(String),

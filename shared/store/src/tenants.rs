@@ -417,8 +417,10 @@ impl Store {
     async fn write_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         let before = tenant.version;
         tenant.version += 1;
+        // Settings that somebody chose anew have the tenant's format only after this.
+        let is_altered = tenant.count_settings();
         self.seal_senders(tenant).await?;
-        if tenant.count_settings() {
+        if is_altered {
             return self.put_with_job(tenant, before).await;
         }
         let item = tenant.to_item()?;

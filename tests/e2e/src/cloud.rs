@@ -120,6 +120,21 @@ impl Cloud {
         Store::new(self.clients.dynamodb.clone(), table).with_vault(Arc::new(vault))
     }
 
+    /// The same, but secrets are opened and sealed by what the role of a function may.
+    pub fn store_under(&self, stack: &str, function: &str) -> Store {
+        let (table, secrets_key) = (self.output(stack, "TableName"), self.output(stack, "SecretsKeyArn"));
+        let sdk = sdk_at(&self.url, &self.key_of(stack, function));
+        let vault = KmsVault::new(&sdk, &table, Some(&secrets_key), Clock::system());
+        Store::new(self.clients.dynamodb.clone(), table).with_vault(Arc::new(vault))
+    }
+
+    /// The access key under which a function runs.
+    fn key_of(&self, stack: &str, function: &str) -> String {
+        let name = self.name(stack, &logical_id(function));
+        let about = self.aws(&["lambda", "get-function-configuration", "--function-name", &name]);
+        access_key(about["FunctionArn"].as_str().unwrap(), about["Role"].as_str().unwrap())
+    }
+
     /// The emulator's address.
     pub fn url(&self) -> &str {
         &self.url
@@ -235,9 +250,7 @@ impl Cloud {
     pub fn permissions(&self, stack: &str) -> BTreeMap<String, Judged> {
         let asked = self.wire.asked();
         let of = |(function, policy): (String, Policy)| {
-            let name = self.name(stack, &logical_id(&function));
-            let about = self.aws(&["lambda", "get-function-configuration", "--function-name", &name]);
-            let key = access_key(about["FunctionArn"].as_str().unwrap(), about["Role"].as_str().unwrap());
+            let key = self.key_of(stack, &function);
             let calls: Vec<&Asked> = asked.iter().filter(|(by, _)| *by == key).map(|(_, call)| call).collect();
             assert!(!calls.is_empty(), "{function}: no call under {key}");
             (function, Judged::of(&policy, calls))

@@ -44,7 +44,7 @@ pub struct Stack {
     port: u16,
     pub host: Host,
     /// Has the key of the tenants' secrets.
-    kms: Kms,
+    pub kms: Kms,
     pub store: Store,
     folder: TempDir,
 }

@@ -70,7 +70,7 @@ impl Stack {
     /// The same with a key of KMS for the secrets of tenants.
     #[must_use]
     pub fn with_key(mut self, kms: &Kms) -> Self {
-        self.options.extend(["--secrets-key", KEY].map(str::to_owned));
+        self.options.extend(["--kms-key", KEY].map(str::to_owned));
         self.with_kms(kms)
     }
 
@@ -268,7 +268,18 @@ impl Drop for Emulator {
 
 /// The template with no other resources and outputs than those which commands use.
 fn without_functions(template: &str) -> String {
-    const KEPT: [&str; 8] = ["Table", "Bucket", "EventBus", "Api", "TableName", "BucketName", "BusName", "Url"];
+    const KEPT: [&str; 10] = [
+        "Table",
+        "Bucket",
+        "EventBus",
+        "Api",
+        "SecretsKey",
+        "TableName",
+        "BucketName",
+        "BusName",
+        "Url",
+        "SecretsKeyArn",
+    ];
     let (mut section, mut is_kept, mut out) = ("", true, String::new());
     for line in template.lines() {
         if !line.starts_with([' ', '#']) && !line.is_empty() {

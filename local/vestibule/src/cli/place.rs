@@ -51,9 +51,9 @@ pub struct StackOptions {
     /// The source of what it publishes, with --table; or VESTIBULE_EVENT_SOURCE, or vestibule
     #[arg(long, value_name = "NAME", help_heading = STACK)]
     pub event_source: Option<String>,
-    /// The key of KMS under which the secrets of tenants are sealed, with --table; or VESTIBULE_SECRETS_KEY
+    /// The key of KMS under which the secrets of tenants are sealed, with --table; or VESTIBULE_KMS_KEY
     #[arg(long, value_name = "ARN", help_heading = STACK)]
-    pub secrets_key: Option<String>,
+    pub kms_key: Option<String>,
     /// The region; by default that of AWS_REGION or of the profile
     #[arg(long, value_name = "REGION", help_heading = STACK)]
     pub region: Option<String>,

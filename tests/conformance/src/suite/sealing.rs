@@ -124,6 +124,9 @@ pub async fn secrets_in_clear_are_read_and_sealed_when_it_is_time(engine: &Engin
     let store = sealing(&table, &kms);
     store.begin_format(StoredFormat::First).await.unwrap();
     fill(&store).await;
+    // Settings from elsewhere say nothing of the tenant's format.
+    let settings = || TenantSettings { device_limit: 9, format: StoredFormat::Second, ..TenantSettings::default() };
+    changed(&store, &|one| one.settings = settings()).await.unwrap();
     assert_eq!((in_clear(&table).await.len(), kms.calls()), (SECRETS.len(), 0));
     reads_all(&table.store).await.unwrap();
     reads_all(&store).await.unwrap();

@@ -6,9 +6,9 @@ use crate::job::{self, Place};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::time::Duration;
-use vestibule_domain::Millis;
+use vestibule_domain::{Millis, TenantId};
 use vestibule_e2e::{Cloud, event_at, logical_id, now, program, reading, workspace};
-use vestibule_store::Store;
+use vestibule_store::{Store, StoreError};
 
 /// The longest until a schedule of a minute has run and what it wrote has passed the stream.
 const MINUTES: Duration = Duration::from_secs(240);
@@ -53,6 +53,36 @@ async fn dead_letter(cloud: &Cloud, queue: &str) {
     cloud.wait(queue, MINUTES, is_there).await;
 }
 
+/// Each role opens the kinds of secrets that its function needs, and no other, whatever it reads.
+async fn opened_by_whoever_needs_it(cloud: &Cloud, id: &TenantId) {
+    for (function, opens) in [
+        ("enrollment-events", [true, false, false, false]),
+        ("esp-status", [true, false, false, false]),
+        ("admin-api", [true, false, true, false]),
+        ("notify", [false, true, true, false]),
+        ("graph-pull", [false, false, false, true]),
+        ("abandonment-sweep", [false; 4]),
+        ("event-publisher", [false; 4]),
+        ("report-export", [false; 4]),
+        ("report-tick", [false; 4]),
+    ] {
+        let store = cloud.store_under("one", function);
+        let read = [
+            store.tenant(id).await.map(|one| one.is_some()),
+            store.channel_keys(id, "chat").await.map(|one| one.is_some()),
+            store.mute_key(id).await.map(|one| one.is_some()),
+            store.pull_secret(id).await.map(|one| one.is_some()),
+        ];
+        for (read, opens) in read.into_iter().zip(opens) {
+            match read {
+                Ok(is_there) => assert!(is_there && opens, "{function}"),
+                Err(StoreError::Refused(why)) => assert!(why.contains("AccessDenied") && !opens, "{function}: {why}"),
+                Err(other) => panic!("{function}: {other}"),
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes"]
 async fn deployed_the_whole_job_runs() {
@@ -88,6 +118,7 @@ async fn deployed_the_whole_job_runs() {
     job::run(&mut one, &tenancy).await;
     job::check(&one.cloud.permissions("one"));
     let cloud = one.cloud;
+    opened_by_whoever_needs_it(&cloud, &tenancy.tenant.id).await;
 
     // A request that can't be read fails, and Lambda keeps it.
     let function = cloud.name("one", "ReportExport");

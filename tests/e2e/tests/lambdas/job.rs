@@ -196,6 +196,9 @@ async fn administrator(place: &impl Place, tenancy: &Tenancy) {
     done(change(place, tenancy, Method::DELETE, &path, &Value::Null).await, 204);
     done(change(place, tenancy, Method::PATCH, "/api/tenant", &json!({"macosIdleLimitMinutes": 45})).await, 200);
 
+    let address = json!({"url": "https://vestibule.example"});
+    done(change(place, tenancy, Method::POST, "/api/sources/nanomdm/secrets", &address).await, 201);
+
     let begun = done(change(place, tenancy, Method::POST, "/api/browser-sessions", &Value::Null).await, 201);
     let cookie = begun.header("set-cookie").split(';').next().unwrap().to_owned();
     let by_cookie = place.request("admin-api", Method::GET, "/api/tenant").header("cookie", cookie);
@@ -396,14 +399,19 @@ async fn messages(place: &impl Place, tenancy: &Tenancy) {
             Messages { digest_minutes: 0, address: Some("https://v.example".to_owned()), ..Messages::default() };
     };
     store.change_notices(id, choose).await.unwrap();
-    let detail = json!({"tenant": id, "asOf": now().to_string()});
-    place.invoke("notify", &json!({"detail-type": "ReportPublished", "detail": detail})).await;
-    place.invoke("notify", &scheduled()).await;
-    let is_given_up = async || {
-        let given_up = store.dead_notices(id, 10).await.unwrap();
-        given_up.iter().any(|one| one.text.contains("A report file was published")).then_some(())
-    };
-    place.settles("a message is given up", is_given_up).await;
+    for sent in 1..=2 {
+        let detail = json!({"tenant": id, "asOf": now().to_string()});
+        place.invoke("notify", &json!({"detail-type": "ReportPublished", "detail": detail})).await;
+        place.invoke("notify", &scheduled()).await;
+        let is_given_up = async || {
+            let given_up = store.dead_notices(id, 10).await.unwrap();
+            let about = given_up.iter().filter(|one| one.text.contains("A report file was published"));
+            (about.count() >= sent).then_some(())
+        };
+        place.settles("a message is given up", is_given_up).await;
+        // Under another key, the next run has to ask for the one that the first run made.
+        assert!(store.seal_secrets(id).await.unwrap() >= 3);
+    }
     // The rule is muted by a link, as a person would.
     let key = store.mute_key(id).await.unwrap().unwrap();
     let until = (now() + Millis::from_minutes(DAY)).seconds();

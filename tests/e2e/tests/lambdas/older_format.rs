@@ -22,6 +22,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use vestibule_domain::{Millis, Reports, StoredFormat, TenantId, TenantSettings, codec};
 use vestibule_e2e::{Stack, Tenancy, event_at, now};
+use vestibule_permissions::KEY;
 use vestibule_test_tools::programs;
 use vestibule_webhook::sources::SENDERS;
 
@@ -122,7 +123,9 @@ fn vestibule(stack: &Stack, arguments: &[&str]) -> Output {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let mut command = Command::new(BUILT.get_or_init(|| programs(&["vestibule"])).join("vestibule"));
     command.args(arguments).args(["--table", TABLE, "--bucket", BUCKET, "--bus", "vestibule", "--json"]);
+    command.args(["--kms-key", KEY]);
     command.env_clear().envs(stack.host.endpoint.environment()).env("AWS_EC2_METADATA_DISABLED", "true");
+    command.env("AWS_ENDPOINT_URL_KMS", &stack.kms.url);
     command.current_dir(stack.folder()).output().unwrap()
 }
 
@@ -222,6 +225,8 @@ fn read_as_format_1(items: &[Item]) {
     }
     for item in items.iter().filter(|item| text(item, "pk").starts_with("t#") && text(item, "sk") == "t") {
         let content: Value = serde_json::from_str(text(item, "c")).unwrap();
+        // It knows of no seals.
+        assert!(content["webhook_secrets"].is_array() && content.get("sealed").is_none(), "{content}");
         let known = "timeZone requireCompliance windowsIdleLimitMinutes retentionDays pseudonymise deviceLimit exportAt \
                      complianceSource";
         let known: BTreeSet<&str> = known.split(' ').collect();
@@ -320,6 +325,24 @@ async fn every_function_works_on_each_released_format_and_the_move_changes_no_ro
         let ios = json!({"platform": "ios"});
         post(&stack, &tenancy, "enrollment-events", &event_at("enrollment.compliant", "KEPT0007", 1, &ios)).await;
         run_all(&stack, &tenancy).await;
+        // What lay in clear is sealed, and opens for whoever needs it.
+        let sealed = json_of(&stack, &["secret", "seal"]);
+        assert_eq!(sealed["sealed"], json!([{"tenant": "contoso", "items": 1}]));
+        let written = format!("{:?}", items(&stack).await);
+        assert!(!written.contains(&tenancy.secret) && !written.contains(SENDER_SECRET));
+        post(
+            &stack,
+            &tenancy,
+            "esp-status",
+            &event_at(
+                "esp.item",
+                "LATER0002",
+                1,
+                &json!({"phase": "deviceSetup",
+            "category": "apps", "item": {"id": "app", "state": "inProgress"}}),
+            ),
+        )
+        .await;
         let back = vestibule(&stack, &["format", "set", "1"]);
         assert!(String::from_utf8_lossy(&back.stderr).contains("restore a backup") && !back.status.success());
         let erased =

@@ -169,21 +169,24 @@ async fn secrets_are_sealed_by_a_command_and_opened_by_whoever_has_the_key() {
     let named = ["notices", "add-channel", "contoso", "chat", "--kind", "slack"];
     without.json_with(&named, "https://example.com/in-clear\n");
     let refused = without.fails(&["secret", "seal"]);
-    assert!(refused.contains("--secrets-key"), "{refused}");
+    assert!(refused.contains("--kms-key"), "{refused}");
     assert!(folder.fails(&["secret", "seal"]).contains("a data folder has no key"));
 
     let sealed = with.json(&["secret", "seal"]);
     assert_eq!(sealed["sealed"], json!([{"tenant": "contoso", "items": 2}]));
+    // The services of this machine have no KMS, and `serve` has no key.
     let refused = without.fails(&["secret", "rotate", "contoso"]);
+    assert!(refused.contains("KMS, for senders of contoso"), "{refused}");
+    let refused = folder.fails(&["secret", "rotate", "contoso"]);
     assert!(refused.contains("the secrets of contoso are sealed"), "{refused}");
     assert_eq!(with.json(&["secret", "rotate", "contoso"])["validSecrets"], 2);
     // With KMS, but not the key's name, it opens and does not seal.
     let opens = Stack::of_served(&folder.data()).with_kms(&kms);
     assert!(opens.json(&["token", "list", "contoso"])["tokens"].is_array());
-    assert!(opens.fails(&["secret", "rotate", "contoso"]).contains("--secrets-key"));
+    assert!(opens.fails(&["secret", "rotate", "contoso"]).contains("--kms-key"));
     // A tenant that is added is sealed from the beginning.
     with.json(&["tenant", "add", "fabrikam"]);
-    assert!(without.fails(&["token", "list", "fabrikam"]).contains("the secrets of fabrikam are sealed"));
+    assert!(folder.fails(&["token", "list", "fabrikam"]).contains("the secrets of fabrikam are sealed"));
     assert!(with.fails(&["secret", "seal", "nobody"]).contains("there is no tenant nobody"));
     let used = with.permissions().used;
     for action in ["kms:Decrypt", "kms:GenerateDataKey"] {
