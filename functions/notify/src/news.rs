@@ -63,6 +63,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use vestibule_platform::bus::NOTICE_TEST_REQUESTED;
 
     #[test]
     fn the_rule_of_the_deployment_asks_for_the_same_events() {
@@ -71,6 +72,8 @@ mod tests {
         let (_, types) = rule.split_once("detail-type:\n").unwrap();
         let types: Vec<&str> = types.lines().map_while(|line| line.trim().strip_prefix("- ")).collect();
         let about = ABOUT.into_iter().chain([Transition::ReportPublished]);
-        assert_eq!(types, about.map(Transition::name).collect::<Vec<_>>());
+        // And for the tests that somebody asks for.
+        let asked_for = about.map(Transition::name).chain([NOTICE_TEST_REQUESTED]);
+        assert_eq!(types, asked_for.collect::<Vec<_>>());
     }
 }
