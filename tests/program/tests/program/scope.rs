@@ -140,6 +140,20 @@ async fn a_limited_administrator_changes_no_settings_of_the_tenant() {
     send(&us, Method::PUT, &path, &annotation).await.problem(403);
     send(&us, Method::DELETE, &path, &Value::Null).await.problem(403);
     assert_eq!(us.json("/api/annotations").await["annotations"], json!([written["annotation"]]));
+    // And so are messages.
+    for (method, path) in [
+        (Method::GET, "/api/notices"),
+        (Method::PATCH, "/api/notices"),
+        (Method::GET, "/api/notices/history"),
+        (Method::PUT, "/api/notices/channels/mail"),
+        (Method::DELETE, "/api/notices/channels/mail"),
+        (Method::POST, "/api/notices/channels/mail/test"),
+        (Method::PUT, "/api/notices/rules/all"),
+        (Method::DELETE, "/api/notices/rules/all"),
+        (Method::POST, "/api/notices/rules/all/mute"),
+    ] {
+        send(&us, method, path, &json!({})).await.problem(403);
+    }
     setup.admin.patch("/api/tenant", &json!({"deviceLimit": 3})).await.ok(200);
     // Groups that a profile of theirs is assigned to are shown.
     let target = json!({"@odata.type": "#microsoft.graph.groupAssignmentTarget", "groupId": "ours"});
