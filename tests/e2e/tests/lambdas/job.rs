@@ -375,6 +375,12 @@ pub(crate) async fn run(place: &mut impl Place, tenancy: &Tenancy) {
 
 /// Rules of all kinds that look at something, news of the bus, and a channel that a function may not reach.
 async fn messages(place: &impl Place, tenancy: &Tenancy) {
+    // An administrator's channel has its secrets, which go with it.
+    let mail = json!({"kind": "email", "server": "smtp.contoso.example", "user": "vestibule", "password": "of mail",
+        "from": "vestibule@contoso.example", "to": ["it@contoso.example"]});
+    let path = "/api/notices/channels/mail";
+    done(change(place, tenancy, Method::PUT, path, &mail).await, 200);
+    done(change(place, tenancy, Method::DELETE, path, &Value::Null).await, 204);
     let (store, id) = (place.store(), &tenancy.tenant.id);
     let (to, added_at) = (To::Slack { host: "127.0.0.1".to_owned() }, now());
     let channel = Channel { name: "chat".to_owned(), to, added_at, by_administrator: false };
