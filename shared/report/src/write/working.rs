@@ -57,7 +57,7 @@ impl Working {
         Self::create_salted(path, context, 0)
     }
 
-    /// The same with another salt, after an [`Error::Collision`](crate::Error::Collision).
+    /// The same with another salt, after an [`Error::Collision`].
     ///
     /// # Errors
     /// If the file cannot be written, or exists.
