@@ -81,7 +81,6 @@ impl<'w> Refresh<'w> {
     fn begin(working: &'w mut Working, as_of: Timestamp) -> Result<Self> {
         let cutoff = working.cutoff(as_of);
         let fresh = working.as_of()?.is_none();
-        let indexed = working.is_indexed()?;
         // A load writes beside SQLite, which must not have the file's pages in a log.
         let load = Rc::new(Load::new(working.folder(), fresh && !working.is_shared()?));
         let folding = working.folding(as_of);
@@ -89,6 +88,12 @@ impl<'w> Refresh<'w> {
             working;
         conn.execute_batch("BEGIN")?;
         *torn = true;
+        let mut indexed = is_indexed(conn)?;
+        // A load writes indexes as it writes tables: it begins with those that have no entries.
+        if load.is_open() && !indexed {
+            conn.execute_batch(INDEXES)?;
+            indexed = true;
+        }
         Ok(Self {
             conn,
             ids: *ids,
@@ -240,9 +245,9 @@ impl<'w> Refresh<'w> {
         Ok(())
     }
 
-    /// Writes the rows that a first load kept, and creates the indexes if the file has none: creating them at the end of
-    /// the load is quicker than updating them with every row. If an item comes twice this happens earlier, to find its
-    /// rows.
+    /// Writes the rows that a first load kept, and creates the indexes if the file has none: creating them after rows were
+    /// written at once is quicker than updating them with every row. If an item comes twice this happens earlier, to find
+    /// its rows.
     fn settle(&mut self) -> Result<()> {
         if self.load.is_open() {
             self.load.take_built_in(self.conn)?;
@@ -252,6 +257,7 @@ impl<'w> Refresh<'w> {
                 self.load.write(pages, self.ids)?;
                 totals.load(sums, pages)
             })?;
+            self.load.index_others(self.conn)?;
         }
         if !self.indexed {
             self.conn.execute_batch(INDEXES)?;
@@ -259,6 +265,11 @@ impl<'w> Refresh<'w> {
         }
         Ok(())
     }
+}
+
+fn is_indexed(conn: &Connection) -> Result<bool> {
+    let mut any = conn.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'attempts_by_enrollment'")?;
+    Ok(any.exists([])?)
 }
 
 fn count_unreadable(conn: &Connection) -> Result<i64> {

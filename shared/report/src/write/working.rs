@@ -263,11 +263,6 @@ impl Working {
     pub(crate) fn folder(&self) -> PathBuf {
         self.conn.path().and_then(|path| Path::new(path).parent()).map(Path::to_owned).unwrap_or_default()
     }
-
-    pub(crate) fn is_indexed(&self) -> Result<bool> {
-        let mut any = self.conn.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'attempts_by_enrollment'")?;
-        Ok(any.exists([])?)
-    }
 }
 
 /// Who reports compliance, as a file writes it: empty if nobody is named, else one source, or one for each platform.

@@ -1,4 +1,4 @@
--- Created after the first load, always in this order: the order is part of the file's bytes.
+-- Created with or after the first load, always in this order: the order is part of the file's bytes.
 CREATE INDEX attempts_by_id ON attempts (attempt_id);
 CREATE INDEX attempts_by_enrollment ON attempts (enrollment_no);
 CREATE INDEX attempts_by_row ON attempts (catalogue_row) WHERE catalogue_row IS NOT NULL;

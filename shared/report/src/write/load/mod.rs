@@ -3,12 +3,14 @@
 //! Rows come device by device, but tables lie by time or by a hash, and a row written in the middle of a large table costs
 //! a page read and a page written. So a first load keeps its rows in memory, as the records that SQLite would make of them,
 //! moves them to temporary files as sorted runs when there are many, and at its end merges the runs of a table into the pages
-//! of its tree: one thread sorts, the caller's writes.
+//! of its tree: one thread sorts, the caller's writes. The entries of most indexes go the same way.
 //!
 //! Must stay true: the memory in use does not depend on the number of rows, but for one number a device
 //! ([`Load::came`]); a row whose key is taken is a collision, as when it is written at once; the tables are as if SQLite
 //! had written each row.
 
+mod index;
+mod out;
 mod pages;
 mod record;
 mod runs;
@@ -19,6 +21,8 @@ use crate::error::{Error, Result};
 use crate::lists::ids::Ids;
 use crate::rows::Field;
 use foldhash::fast::RandomState;
+use index::{Entry, Index, Indexes};
+use out::Out;
 pub(crate) use pages::{Pages, beside};
 use record::{Encoder, Layout};
 use runs::{Merge, run, write_row};
@@ -29,7 +33,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 pub(crate) use sums::SumTable;
-use tree::Tree;
 
 /// Bytes of rows kept in memory, of all tables together.
 const IN_MEMORY: usize = 16 << 20;
@@ -48,21 +51,30 @@ pub(crate) enum Again {
     IsOnce,
 }
 
-/// A table's key: one or two numbers.
+/// A table's key: one or two numbers; an entry's is [its own](Entry::write).
 type Key = [i64; 2];
+/// Bytes of memory that a row takes beside its record.
+const ROW: usize = size_of::<(Key, u32, u32)>();
 
-/// The rows of one table.
+/// The rows of one table, or the entries of an index.
 #[derive(Debug)]
 struct Held {
-    table: &'static str,
-    columns: &'static [&'static str],
+    of: Of,
     layout: Layout,
-    again: Again,
-    /// Records, one after the other.
+    /// Records, one after the other, or what of entries is not in their keys.
     bytes: Vec<u8>,
     /// The records in `bytes` by key: where each begins and ends.
     rows: Vec<(Key, u32, u32)>,
     runs: Vec<File>,
+}
+
+/// What is held.
+#[derive(Clone, Debug)]
+enum Of {
+    /// Rows of a table. The entries of its indexes are held next.
+    Table { name: &'static str, columns: &'static [&'static str], again: Again, indexes: Vec<Index> },
+    /// Entries of an index.
+    Index,
 }
 
 /// The rows of a first load.
@@ -74,7 +86,9 @@ pub(crate) struct Load {
     open: Cell<bool>,
     size: Cell<usize>,
     encoder: RefCell<Encoder>,
-    tables: RefCell<Vec<Held>>,
+    held: RefCell<Vec<Held>>,
+    /// The names of the indexes that SQLite makes from the rows.
+    others: RefCell<Vec<String>>,
     devices: RefCell<HashSet<i64, RandomState>>,
 }
 
@@ -91,7 +105,8 @@ impl Load {
             open: Cell::new(open),
             size: Cell::new(0),
             encoder: RefCell::default(),
-            tables: RefCell::default(),
+            held: RefCell::default(),
+            others: RefCell::default(),
             devices: RefCell::default(),
         }
     }
@@ -116,34 +131,48 @@ impl Load {
         self.devices.borrow().contains(&enrollment_no)
     }
 
-    /// The number under which rows of a table are [kept](Self::keep).
+    /// The number under which rows of a table are [kept](Self::keep). Its indexes must be there.
     ///
     /// # Errors
     /// [`Error::Columns`] if the table has other columns.
     pub(crate) fn table(
         &self,
         conn: &Connection,
-        table: &'static str,
+        name: &'static str,
         columns: &'static [&'static str],
         again: Again,
     ) -> Result<usize> {
-        let layout = Layout::of(conn, table, columns)?;
+        let layout = Layout::of(conn, name, columns)?;
         if layout.key.is_empty() || layout.key.len() > 2 {
             return Err(Error::BuiltIn("a key of one or two columns"));
         }
-        let mut tables = self.tables.borrow_mut();
-        tables.push(Held { table, columns, layout, again, bytes: Vec::new(), rows: Vec::new(), runs: Vec::new() });
-        Ok(tables.len() - 1)
+        let Indexes { kept, others } = Indexes::of(conn, name, columns, &layout)?;
+        self.others.borrow_mut().extend(others);
+        let mut held = self.held.borrow_mut();
+        let number = held.len();
+        let layouts: Vec<_> = kept.iter().map(|index| index.layout.clone()).collect();
+        held.push(Held::new(Of::Table { name, columns, again, indexes: kept }, layout));
+        held.extend(layouts.into_iter().map(|layout| Held::new(Of::Index, layout)));
+        Ok(number)
     }
 
     /// Keeps a row, its values in the order of the columns.
     pub(crate) fn keep(&self, table: usize, values: &[Field<'_>]) -> Result<()> {
-        let mut tables = self.tables.borrow_mut();
-        let held = tables.get_mut(table).ok_or(Error::BuiltIn("a table of the load"))?;
-        let added = held.keep(&mut self.encoder.borrow_mut(), values)?;
+        let mut held = self.held.borrow_mut();
+        let Some((rows, next)) = held.get_mut(table..).and_then(<[Held]>::split_first_mut) else {
+            return Err(Error::BuiltIn("a table of the load"));
+        };
+        let mut added = rows.keep(&mut self.encoder.borrow_mut(), values)?;
+        if let (Of::Table { indexes, .. }, Some(&([number, _], ..))) = (&rows.of, rows.rows.last()) {
+            for (index, entries) in indexes.iter().zip(next) {
+                if let Some(entry) = index.entry(values) {
+                    added += entries.keep_entry(entry, number)?;
+                }
+            }
+        }
         self.size.set(self.size.get() + added);
         if self.size.get() > self.in_memory
-            && let Some(largest) = tables.iter_mut().max_by_key(|held| held.size())
+            && let Some(largest) = held.iter_mut().max_by_key(|held| held.size())
         {
             self.size.set(self.size.get() - largest.size());
             largest.spill(&self.folder)?;
@@ -156,17 +185,34 @@ impl Load {
     /// # Errors
     /// If they cannot be read.
     pub(crate) fn take_built_in(&self, conn: &Connection) -> Result<()> {
-        let tables: Vec<_> = self.tables.borrow().iter().map(|held| (held.table, held.columns)).collect();
-        for (number, (table, columns)) in tables.into_iter().enumerate() {
-            let mut rows = conn.prepare(&format!("SELECT {} FROM {table}", columns.join(", ")))?;
+        let tables = self
+            .held
+            .borrow()
+            .iter()
+            .enumerate()
+            .filter_map(|(number, held)| match held.of {
+                Of::Table { name, columns, .. } => Some((number, name, columns)),
+                Of::Index => None,
+            })
+            .collect::<Vec<_>>();
+        for (number, name, columns) in tables {
+            let mut rows = conn.prepare(&format!("SELECT {} FROM {name}", columns.join(", ")))?;
             let mut rows = rows.query([])?;
             while let Some(row) = rows.next()? {
                 let values = (0..columns.len()).map(|at| Field::read(row.get_ref(at)?));
                 self.keep(number, &values.collect::<Result<Vec<_>>>()?)?;
             }
-            conn.execute(&format!("DELETE FROM {table}"), [])?;
+            conn.execute(&format!("DELETE FROM {name}"), [])?;
         }
         Ok(())
+    }
+
+    /// Lets SQLite make the indexes whose entries were not kept, from the rows that are written.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(crate) fn index_others(&self, conn: &Connection) -> Result<()> {
+        self.others.take().iter().try_for_each(|name| Ok(conn.execute_batch(&format!("REINDEX {name}"))?))
     }
 
     /// Writes all rows into their tables, which are empty. From then on rows are written at once.
@@ -176,7 +222,7 @@ impl Load {
     pub(crate) fn write(&self, pages: &mut Pages, ids: Ids) -> Result<()> {
         self.open.set(false);
         self.devices.take();
-        let tables = self.tables.take();
+        let tables = self.held.take();
         let mut outs = tables.iter().map(|held| Out::new(held, ids)).collect::<Vec<_>>().into_iter();
         std::thread::scope(|scope| {
             let (send, blocks) = sync_channel(BLOCKS);
@@ -199,7 +245,7 @@ impl Load {
                 let (block, current) = (block?, out.as_mut().ok_or(Error::BuiltIn("a table of the load"))?);
                 current.block(pages, &block)?;
                 if block.is_last {
-                    out.take().map_or(Ok(()), |out| out.tree.finish(pages))?;
+                    out.take().map_or(Ok(()), |out| out.finish(pages))?;
                     out = outs.next();
                 }
             }
@@ -223,54 +269,13 @@ impl Block {
     }
 }
 
-/// Writes the rows of one table.
-struct Out {
-    table: &'static str,
-    again: Again,
-    ids: Ids,
-    tree: Tree,
-    /// The key of the row before, and its record if it may come again.
-    before: Option<(Key, Vec<u8>)>,
-}
-
-impl Out {
-    fn new(held: &Held, ids: Ids) -> Self {
-        let Held { table, layout, again, .. } = held;
-        Self { table, again: *again, ids, tree: Tree::new(layout.kind, layout.root), before: None }
-    }
-
-    /// Writes rows after those before.
-    ///
-    /// # Errors
-    /// [`Error::Collision`] if a key is taken by another row.
-    fn block(&mut self, pages: &mut Pages, block: &Block) -> Result<()> {
-        for (key, begin, end) in &block.rows {
-            let record = &block.bytes[*begin as usize..*end as usize];
-            match &mut self.before {
-                Some((last, same)) if *last == *key => {
-                    if self.again == Again::IsOnce && same == record {
-                        continue;
-                    }
-                    return Err(Error::Collision { what: self.table, salt: self.ids.salt });
-                }
-                Some((last, same)) => {
-                    *last = *key;
-                    if self.again == Again::IsOnce {
-                        same.clear();
-                        same.extend_from_slice(record);
-                    }
-                }
-                None => self.before = Some((*key, record.to_vec())),
-            }
-            self.tree.push(pages, key[0], record)?;
-        }
-        Ok(())
-    }
-}
-
 impl Held {
+    fn new(of: Of, layout: Layout) -> Self {
+        Self { of, layout, bytes: Vec::new(), rows: Vec::new(), runs: Vec::new() }
+    }
+
     fn size(&self) -> usize {
-        self.bytes.len() + self.rows.len() * size_of::<(Key, u32, u32)>()
+        self.bytes.len() + self.rows.len() * ROW
     }
 
     /// Returns by how many bytes it grew.
@@ -278,6 +283,14 @@ impl Held {
         let before = self.size();
         let begin = self.bytes.len();
         let key = self.layout.encode(encoder, &mut self.bytes, values)?;
+        self.rows.push((key, short(begin)?, short(self.bytes.len())?));
+        Ok(self.size() - before)
+    }
+
+    /// Keeps an entry of the row with this number. Returns by how many bytes it grew.
+    fn keep_entry(&mut self, entry: Entry<'_>, number: i64) -> Result<usize> {
+        let (before, begin) = (self.size(), self.bytes.len());
+        let key = entry.write(number, &mut self.bytes);
         self.rows.push((key, short(begin)?, short(self.bytes.len())?));
         Ok(self.size() - before)
     }

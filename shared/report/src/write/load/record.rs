@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 /// The types of a column, by the name it is declared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Type {
+pub(super) enum Type {
     Integer,
     Real,
     Text,
@@ -28,8 +28,8 @@ struct Column {
     is_rowid: bool,
 }
 
-/// How a table stores its rows.
-#[derive(Debug)]
+/// How a table stores its rows, or an index its entries.
+#[derive(Clone, Debug)]
 pub(super) struct Layout {
     pub kind: Kind,
     /// The first page of its tree.
@@ -60,7 +60,7 @@ impl Layout {
         let mut key = Vec::new();
         let mut stored = Vec::with_capacity(columns.len());
         for (name, of, not_null, in_key) in &columns {
-            let at = names.iter().position(|column| column == name).ok_or(Error::BuiltIn("a column of the load"))?;
+            let at = place(names, name).ok_or(Error::BuiltIn("a column of the load"))?;
             let of = match of.as_str() {
                 "INTEGER" => Type::Integer,
                 "REAL" => Type::Real,
@@ -77,6 +77,27 @@ impl Layout {
         }
         key.sort_unstable();
         Ok(Self { kind, root, key: key.into_iter().map(|(_, at)| at).collect(), columns: stored })
+    }
+
+    /// That of an index by one column, which has with it the number of the row.
+    pub(super) fn of_index(root: u32, of: Type) -> Self {
+        let column = |at, of| Column { at, of, not_null: true, is_rowid: false };
+        let columns = vec![column(0, of), column(1, Type::Integer)];
+        Self { kind: Kind::WithoutRowid, root, key: Vec::new(), columns }
+    }
+
+    /// The type of the values in the column at this place.
+    pub(super) fn type_of(&self, at: usize) -> Option<Type> {
+        self.column(at).map(|column| column.of)
+    }
+
+    /// Whether every row has a value in the column at this place.
+    pub(super) fn is_never_empty(&self, at: usize) -> bool {
+        self.column(at).is_some_and(|column| column.not_null)
+    }
+
+    fn column(&self, at: usize) -> Option<&Column> {
+        self.columns.iter().find(|column| column.at == at)
     }
 
     /// Adds the record of a row, its values in the order in which they are kept; returns its key.
@@ -141,6 +162,11 @@ impl Layout {
     pub(super) fn is_numbers_in_order(&self) -> bool {
         self.columns.iter().enumerate().all(|(place, column)| column.at == place && column.of == Type::Integer)
     }
+}
+
+/// The place of a column among those of a row that is kept.
+pub(super) fn place(names: &[&str], name: &str) -> Option<usize> {
+    names.iter().position(|column| *column == name)
 }
 
 /// Room for making records.

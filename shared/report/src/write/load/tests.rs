@@ -20,6 +20,20 @@ const TABLES: [(&str, &str); 3] = [
     ),
     ("last", "CREATE TABLE last (whole INTEGER PRIMARY KEY, seq INTEGER, size REAL, mark BLOB, name TEXT)"),
 ];
+/// Indexes whose entries are kept, and in between some that SQLite makes.
+const INDEXES: &str = "
+  CREATE INDEX by_seq ON numbered (seq);
+  CREATE INDEX by_name ON numbered (name);
+  CREATE INDEX by_seq_of_some ON numbered (seq) WHERE name IS NOT NULL;
+  CREATE INDEX by_seq_of_few ON numbered (seq) WHERE seq = 7;
+  CREATE INDEX by_seq_from_the_end ON numbered (seq DESC);
+  CREATE INDEX by_seq_with_more ON numbered (seq, size);
+  CREATE INDEX by_seq_of_large ON numbered (seq) WHERE seq > 100;
+  CREATE INDEX of_parts ON parts (seq);
+  CREATE INDEX by_empty ON last (seq);
+  CREATE INDEX by_seq_with_one ON last (seq) WHERE seq IS NOT NULL;
+  CREATE INDEX by_mark ON last (mark) WHERE mark IS NOT NULL;
+  CREATE INDEX by_expression ON last (seq + 1);";
 const COLUMNS: [&str; 5] = ["whole", "seq", "name", "size", "mark"];
 
 fn ids() -> Ids {
@@ -27,10 +41,11 @@ fn ids() -> Ids {
 }
 
 /// An empty file set up as a report file is, in pages of so many bytes.
-fn empty(folder: &Path, name: &str, page_size: u32) -> Connection {
+fn empty(folder: &Path, name: &str, page_size: u32, indexes: &str) -> Connection {
     let conn = Connection::open(folder.join(name)).unwrap();
     conn.pragma_update(None, "page_size", page_size).unwrap();
     TABLES.iter().for_each(|(_, sql)| conn.execute_batch(sql).unwrap());
+    conn.execute_batch(indexes).unwrap();
     set_up(&conn).unwrap();
     conn
 }
@@ -67,6 +82,9 @@ fn load(conn: &Connection, folder: &Path, rows: &[Vec<Value>], in_memory: usize,
     load.take_built_in(conn)?;
     let written = beside(conn, |pages| load.write(pages, ids()));
     assert!(!load.is_open());
+    if written.is_ok() {
+        load.index_others(conn)?;
+    }
     conn.execute_batch("COMMIT").unwrap();
     written
 }
@@ -91,9 +109,9 @@ fn compact(conn: &Connection, folder: &Path) -> Vec<u8> {
 }
 
 /// Checks that a load makes the file that SQLite makes, and that SQLite goes on with it.
-fn is_as_sqlites(page_size: u32, rows: &[Vec<Value>], in_memory: usize) {
+fn is_as_sqlites(page_size: u32, indexes: &str, rows: &[Vec<Value>], in_memory: usize) {
     let folder = tempfile::tempdir().unwrap();
-    let (loaded, inserted) = (empty(folder.path(), "a", page_size), empty(folder.path(), "b", page_size));
+    let [loaded, inserted] = ["a", "b"].map(|name| empty(folder.path(), name, page_size, indexes));
     load(&loaded, folder.path(), rows, in_memory, Again::Collides).unwrap();
     insert(&inserted, rows);
     let check =
@@ -119,7 +137,7 @@ fn is_as_sqlites(page_size: u32, rows: &[Vec<Value>], in_memory: usize) {
 fn a_load_writes_the_file_that_sqlite_writes_whatever_the_memory() {
     // 1 byte makes a run of every row, and merges of runs.
     for (count, in_memory) in [(2_003, usize::MAX), (2_003, 100_000), (331, 1)] {
-        is_as_sqlites(8_192, &parts(count, 5_000), in_memory);
+        is_as_sqlites(8_192, INDEXES, &parts(count, 5_000), in_memory);
     }
 }
 
@@ -129,7 +147,7 @@ fn a_load_writes_trees_of_every_depth() {
     // page of a depth may be full, or would be empty.
     for (counts, longest) in [(0..90, 400), (90..140, 60), (1_000..1_040, 300), (5_003..5_004, 1_500)] {
         for count in counts {
-            is_as_sqlites(512, &parts(count, longest), usize::MAX);
+            is_as_sqlites(512, "", &parts(count, longest), usize::MAX);
         }
     }
 }
@@ -149,7 +167,7 @@ proptest! {
             Value::Real(0.5),
             Value::Blob(vec![1; *length]),
         ]).collect();
-        is_as_sqlites(page_size, &rows, usize::MAX);
+        is_as_sqlites(page_size, INDEXES, &rows, usize::MAX);
     }
 
     #[test]
@@ -162,14 +180,14 @@ proptest! {
             Value::Real(*number as f64),
             Value::Null,
         ]).collect();
-        is_as_sqlites(512, &rows, usize::MAX);
+        is_as_sqlites(512, INDEXES, &rows, usize::MAX);
     }
 }
 
 #[test]
 fn a_value_of_another_type_than_its_column_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let conn = empty(folder.path(), "a", 8_192);
+    let conn = empty(folder.path(), "a", 8_192, INDEXES);
     let load = Load::new(folder.path().to_owned(), true);
     let table = load.table(&conn, "parts", &COLUMNS, Again::Collides).unwrap();
     let good = vec![Value::Integer(1), Value::Integer(1), Value::Null, Value::Null, Value::Null];
@@ -200,7 +218,7 @@ fn a_key_that_comes_again_collides_unless_the_row_is_the_same_and_may_come_again
         (Again::IsOnce, &other, true, true),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let conn = empty(folder.path(), "a", 8_192);
+        let conn = empty(folder.path(), "a", 8_192, INDEXES);
         let mut rows = vec![second.clone()];
         if in_table {
             insert(&conn, std::slice::from_ref(&first));
@@ -218,7 +236,7 @@ fn a_key_that_comes_again_collides_unless_the_row_is_the_same_and_may_come_again
 fn a_key_that_comes_again_collides_wherever_it_is_among_many_rows() {
     for (again, in_memory) in [(0, usize::MAX), (40, usize::MAX), (99, usize::MAX), (40, 1)] {
         let folder = tempfile::tempdir().unwrap();
-        let conn = empty(folder.path(), "a", 8_192);
+        let conn = empty(folder.path(), "a", 8_192, INDEXES);
         let mut rows = parts(101, 5_000);
         rows.push(rows[again].clone());
         let written = load(&conn, folder.path(), &rows, in_memory, Again::Collides);
@@ -231,7 +249,7 @@ fn a_key_that_comes_again_collides_wherever_it_is_among_many_rows() {
 #[ignore = "writes a gigabyte"]
 fn a_load_goes_on_past_the_page_of_the_locks() {
     let folder = tempfile::tempdir().unwrap();
-    let conn = empty(folder.path(), "a", 8_192);
+    let conn = empty(folder.path(), "a", 8_192, INDEXES);
     // The load begins just before it, within what one row of it takes.
     let before = (1_i64 << 30) - (300 << 10);
     conn.execute_batch("CREATE TABLE filled (bytes BLOB)").unwrap();
