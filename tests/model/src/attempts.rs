@@ -1,5 +1,6 @@
 //! From events to devices and their attempts.
 
+use crate::esp::App;
 use crate::fold::fold;
 use crate::read::{Event, IdentifierKind, Kind, read};
 use crate::{Delivered, Settings};
@@ -98,6 +99,10 @@ pub struct Page {
     pub mode: Option<String>,
     /// Whether the device's Autopilot profile was reported.
     pub has_profile_name: bool,
+    /// The model of the device, as its events reported it last.
+    pub model: Option<String>,
+    /// Its apps.
+    pub apps: Vec<App>,
 }
 
 /// One device: everything its events show, as of an instant.

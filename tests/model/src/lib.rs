@@ -9,6 +9,7 @@
 //! of them, and [`status()`] those of the status page. [`arbitrary`] makes event sets at
 //! the edges of the rules. [`esp`] and [`esp_resolve`] are the Enrollment Status Page's sessions and profiles.
 
+mod apps;
 pub mod arbitrary;
 mod attempts;
 mod catalogue;
@@ -23,6 +24,7 @@ mod slices;
 pub mod statistics;
 mod status;
 
+pub use apps::{AppLine, apps};
 pub use attempts::{Attempt, Device, Page, devices, devices_of};
 pub use catalogue::{ROWS, Row, SECTIONS};
 pub use overview::{AtStep, Overview, Period, STEPS, monday, overview};

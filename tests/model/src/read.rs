@@ -313,6 +313,14 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
 /// What an event of the Enrollment Status Page reports. Profiles are resolved elsewhere.
 fn read_page(event: &Event, type_name: &str, data: &Map<String, Value>) -> Result<PageEvent, Invalid> {
     let empty = Map::new();
+    let mut names = std::collections::BTreeMap::new();
+    let mut name = |item: &Map<String, Value>| -> Result<String, Invalid> {
+        let id = text(item, "id", 256)?.ok_or(Invalid)?;
+        if let Some(reported) = text(item, "name", 256)? {
+            names.insert(id.clone(), reported);
+        }
+        Ok(id)
+    };
     let needed = |name: &str| text(data, name, 256)?.ok_or(Invalid);
     let what = match type_name {
         "esp.started" => {
@@ -327,7 +335,7 @@ fn read_page(event: &Event, type_name: &str, data: &Map<String, Value>) -> Resul
                     for app in apps {
                         let app = app.as_object().ok_or(Invalid)?;
                         let user = text(app, "context", 256)?.is_some_and(|it| it.eq_ignore_ascii_case("user"));
-                        targeted.push((text(app, "id", 256)?.ok_or(Invalid)?, user));
+                        targeted.push((name(app)?, user));
                     }
                     Some(targeted)
                 }
@@ -339,7 +347,7 @@ fn read_page(event: &Event, type_name: &str, data: &Map<String, Value>) -> Resul
         "esp.tracked" => {
             let mut ids = Vec::new();
             for item in data.get("items").and_then(Value::as_array).into_iter().flatten() {
-                ids.push(text(item.as_object().ok_or(Invalid)?, "id", 256)?.ok_or(Invalid)?);
+                ids.push(name(item.as_object().ok_or(Invalid)?)?);
             }
             What::Tracked(needed("phase")?, needed("category")?, ids)
         }
@@ -368,6 +376,7 @@ fn read_page(event: &Event, type_name: &str, data: &Map<String, Value>) -> Resul
         dropped: event.dropped,
         session: text(data, "sessionId", 256)?,
         what,
+        names,
     })
 }
 

@@ -81,6 +81,7 @@ pub fn page(sender: &str, at_ms: i64, what: What) -> Event {
     let mut event = event(sender, at_ms, Kind::Esp);
     event.platform = Some("windows".to_owned());
     event.esp = Some(PageEvent {
+        names: std::collections::BTreeMap::new(),
         at_ms: event.placed_at_ms,
         source: event.source.clone(),
         id: event.id.clone(),

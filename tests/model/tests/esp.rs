@@ -13,7 +13,7 @@ use vestibule_domain::esp::{
 };
 use vestibule_domain::event::{About, Body, Event, Reports};
 use vestibule_domain::{History, TenantId, TenantSettings, Timestamp, fold};
-use vestibule_model::esp::{Item, PageEvent, Profile, Session, What, esp_sessions};
+use vestibule_model::esp::{App, Item, PageEvent, Profile, Session, What, esp_sessions};
 
 const BASE_MS: i64 = 1_774_699_200_000;
 const MINUTE_MS: i64 = 60_000;
@@ -98,7 +98,8 @@ fn page_events() -> impl Strategy<Value = Vec<PageEvent>> {
         for (index, (gap, session, what, source, id)) in list.into_iter().enumerate() {
             at_ms += gap;
             // Random digits first, so that events of one instant have any order.
-            events.push(PageEvent { at_ms, source, id: format!("{id}-{index}"), dropped: false, session, what });
+            let id = format!("{id}-{index}");
+            events.push(PageEvent { at_ms, source, id, dropped: false, session, what, names: BTreeMap::new() });
         }
         events
     })
@@ -166,12 +167,21 @@ fn event(one: &PageEvent) -> Event {
 
 type Counts = BTreeMap<(String, String), (usize, usize)>;
 
-/// What is compared: name, start, deadline, end, state, failed, timed out, stuck since when and still, and "(k of n)"
-/// of each subtask.
-type InWords = (Option<String>, i64, i64, Option<i64>, String, bool, bool, Option<i64>, bool, Counts);
+/// An app: phase, id, state, whether it was tried, whether it ever failed.
+type AppInWords = (String, String, Option<String>, bool, bool);
+
+/// What is compared: name, start, deadline, end, state, failed, timed out, stuck since when and still, "(k of n)" of
+/// each subtask, and the apps.
+type InWords = (Option<String>, i64, i64, Option<i64>, String, bool, bool, Option<i64>, bool, Counts, Vec<AppInWords>);
 
 /// The domain's session in the model's words.
 fn in_words(session: &EspSession) -> InWords {
+    let apps = session.items.iter().filter(|item| item.category == Category::Apps).map(|item| {
+        let state = item.state.map(|state| state.name().to_owned());
+        (item.phase.name().to_owned(), item.id.to_lowercase(), state, item.began_at.is_some(), item.errors > 0)
+    });
+    let mut apps: Vec<AppInWords> = apps.collect();
+    apps.sort();
     let mut counts = BTreeMap::new();
     for phase in [Phase::DeviceSetup, Phase::AccountSetup] {
         for subtask in session.page().iter().filter(|view| view.phase == phase).flat_map(|view| &view.subtasks) {
@@ -191,6 +201,7 @@ fn in_words(session: &EspSession) -> InWords {
         session.stuck_since.map(Timestamp::millis),
         session.is_stuck,
         counts,
+        apps,
     )
 }
 
@@ -198,6 +209,9 @@ fn in_words(session: &EspSession) -> InWords {
 /// account.
 fn comparable(expected: &Session, session: &EspSession) -> InWords {
     let page = session.page();
+    let app = |app: &App| (app.phase.clone(), app.id.clone(), app.state.clone(), app.tried, app.failed);
+    let mut apps: Vec<AppInWords> = expected.apps.iter().map(app).collect();
+    apps.sort();
     let mut counts = expected.counts.clone();
     counts
         .retain(|(phase, category), _| page.iter().any(|view| view.phase.name() == phase) && category != "joinNetwork");
@@ -216,6 +230,7 @@ fn comparable(expected: &Session, session: &EspSession) -> InWords {
         expected.stuck_since_ms,
         expected.is_stuck,
         counts,
+        apps,
     )
 }
 

@@ -9,7 +9,7 @@ use vestibule_domain::attempt::Cause;
 pub(crate) const TABLES: [&str; 2] = [include_str!("sql/dictionaries.sql"), include_str!("sql/facts.sql")];
 
 /// The views, except those that also run over a range of days.
-pub(crate) const VIEWS: [&str; 9] = [
+pub(crate) const VIEWS: [&str; 10] = [
     include_str!("sql/views_attempts.sql"),
     include_str!("sql/views_incomplete.sql"),
     include_str!("sql/views_slices.sql"),
@@ -19,6 +19,7 @@ pub(crate) const VIEWS: [&str; 9] = [
     include_str!("sql/views_annotations.sql"),
     include_str!("sql/views_esp.sql"),
     include_str!("sql/views_esp_numbers.sql"),
+    include_str!("sql/views_apps.sql"),
 ];
 
 /// The indexes, created after the first load.

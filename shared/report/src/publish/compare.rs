@@ -28,7 +28,7 @@ macro_rules! of_slices {
 }
 
 /// The tables of sums, each with the rows that its facts add up to.
-const SUMS: [(&str, &str); 9] = [
+const SUMS: [(&str, &str); 10] = [
     (
         "daily_totals",
         "SELECT started_day, platform_id, platform_label_id, count(*), sum(outcome_id = 2), sum(outcome_id = 3),
@@ -93,6 +93,22 @@ const SUMS: [(&str, &str); 9] = [
         "SELECT profile_id_word, count(*) FROM esp_sessions WHERE profile_id_word IS NOT NULL GROUP BY 1",
     ),
     (
+        "daily_apps",
+        "WITH of_app AS (
+               SELECT session_no, coalesce(name_word, item_word, 0) AS app, max(began_at IS NOT NULL) AS tried,
+                 max(errors > 0) AS failed, max(state_id = 4) AS failing, max(state_id = 3) AS installed,
+                 max(state_id IN (5, 6, 7)) AS not_needed
+               FROM esp_items WHERE category_id = 7 GROUP BY 1, 2),
+             standing AS (
+               SELECT session_no, app, tried, failed, failing, installed AND NOT failing AS installed,
+                 not_needed AND NOT installed AND NOT failing AS not_needed FROM of_app)
+             SELECT x.started_day, coalesce(a.app, 0), coalesce(x.model_word, 0), count(*), coalesce(sum(tried), 0),
+                    coalesce(sum(installed), 0), coalesce(sum(a.failed), 0), coalesce(sum(failing), 0),
+                    coalesce(sum(not_needed), 0),
+                    coalesce(sum(x.state_id = 1 AND NOT failing AND NOT installed AND NOT not_needed), 0)
+             FROM esp_sessions x LEFT JOIN standing a ON a.session_no = x.session_no GROUP BY 1, 2, 3",
+    ),
+    (
         "daily_step_times",
         "SELECT a.platform_id, v.action_id, p.scale, coalesce(p.from_seconds, (v.left_at - v.entered_at) / 1000),
                     a.started_day, count(*)
@@ -111,6 +127,12 @@ const FAILURES: [&str; 2] = [
      WHERE NOT abandoned GROUP BY 1, 2, 3, 4, 5",
 ];
 
+/// Failed apps by all but their code.
+const APP_CODES: [&str; 2] = [
+    "SELECT day, app_word, sum(failing) FROM daily_app_codes GROUP BY 1, 2",
+    "SELECT day, app_word, sum(failing) FROM daily_apps GROUP BY 1, 2 HAVING sum(failing) > 0",
+];
+
 /// How a report file's sums differ from its facts; `None` if they don't. The file must have the schema of this program
 /// ([`compare_schema`]).
 ///
@@ -123,7 +145,8 @@ pub fn compare_sums(conn: &Connection) -> Result<Option<String>> {
     };
     let whole = SUMS.map(|(table, facts)| (table, format!("SELECT * FROM {table}"), facts));
     let failures = ("daily_failures", FAILURES[0].to_owned(), FAILURES[1]);
-    for (table, sums, facts) in whole.into_iter().chain([failures]) {
+    let codes = ("daily_app_codes", APP_CODES[0].to_owned(), APP_CODES[1]);
+    for (table, sums, facts) in whole.into_iter().chain([failures, codes]) {
         let (more, less) = (rows_but(&sums, facts)?, rows_but(facts, &sums)?);
         if more + less > 0 {
             return Ok(Some(format!(

@@ -4,6 +4,7 @@
 //! Must stay true: what was counted is part of the [totals](Counting::totals) whenever somebody asks for them.
 
 use crate::error::{Error, Result};
+use crate::write::app_sums::CountedSession;
 use crate::write::load::Load;
 use crate::write::totals::{Counted, Device, Failed, Totals};
 use std::path::PathBuf;
@@ -22,8 +23,7 @@ enum Count {
     Attempt(Counted),
     Failure(Failed),
     Device(Device),
-    /// By the id of its profile, a text of the file.
-    Session(i64),
+    Session(CountedSession),
 }
 
 /// Totals, and where they are counted.
@@ -61,9 +61,9 @@ impl Counting {
         self.count(Count::Device(device))
     }
 
-    /// Counts a session in by the id of its profile, a text of the file.
-    pub(crate) fn session(&mut self, profile_id_word: i64) -> Result<()> {
-        self.count(Count::Session(profile_id_word))
+    /// Counts a session in.
+    pub(crate) fn session(&mut self, session: CountedSession) -> Result<()> {
+        self.count(Count::Session(session))
     }
 
     fn count(&mut self, count: Count) -> Result<()> {
@@ -131,7 +131,7 @@ impl Count {
             Self::Attempt(attempt) => totals.attempt(&attempt, 1),
             Self::Failure(failure) => totals.failure(failure, 1),
             Self::Device(device) => totals.device(device, 1),
-            Self::Session(profile) => totals.session(profile, 1),
+            Self::Session(session) => totals.session(&session, 1),
         }
     }
 }

@@ -4,11 +4,12 @@ use crate::error::{Error, Result};
 use crate::lists::dictionary::Coded as _;
 use crate::lists::ids::{Ids, first_from};
 use crate::lists::times;
+use crate::write::app_sums::{CountedApp, CountedSession};
 use crate::write::insert_failure::counted_code;
 use crate::write::totals::{Counted, Device, Failed, Sender, Totals};
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, named_params, params};
 use std::collections::BTreeSet;
-use vestibule_domain::esp::SessionState;
+use vestibule_domain::esp::{Category, SessionState};
 use vestibule_domain::{Day, Millis, Outcome, TenantSettings};
 
 /// How many attempts are removed at a time when the window moves, so that memory stays bounded.
@@ -56,7 +57,9 @@ pub(crate) struct Delete<'c> {
     /// The rows that refer to an attempt, then the attempt.
     attempt: [Statement<'c>; 7],
     sessions: Statement<'c>,
-    profile: Statement<'c>,
+    /// A session, and its items that are apps, as they are counted.
+    counted_session: Statement<'c>,
+    apps: Statement<'c>,
     session: [Statement<'c>; 6],
     /// A device's failures outside its attempts.
     failures: [Statement<'c>; 2],
@@ -97,8 +100,15 @@ impl<'c> Delete<'c> {
                 delete("attempts", "attempt_no")?,
             ],
             sessions: conn.prepare("SELECT session_no FROM esp_sessions WHERE enrollment_no = ?1")?,
-            profile: conn.prepare(
-                "SELECT profile_id_word FROM esp_sessions WHERE session_no = ?1 AND profile_id_word IS NOT NULL",
+            counted_session: conn.prepare(
+                "SELECT started_day, profile_id_word, coalesce(model_word, 0) AS model, state_id FROM esp_sessions
+                 WHERE session_no = ?1",
+            )?,
+            apps: conn.prepare(
+                "SELECT coalesce(i.name_word, i.item_word, 0) AS app, i.state_id, i.began_at IS NOT NULL AS tried,
+                   i.errors > 0 AS failed, w.text AS code
+                 FROM esp_items i LEFT JOIN words w ON w.id = i.error_code_word
+                 WHERE i.session_no = ?1 AND i.category_id = ?2 ORDER BY i.seq",
             )?,
             session: [
                 delete("esp_items", "session_no")?,
@@ -189,8 +199,29 @@ impl<'c> Delete<'c> {
     }
 
     fn session(&mut self, totals: &mut Totals, session_no: i64) -> Result<()> {
-        if let Some(profile) = self.profile.query_row([session_no], |row| row.get(0)).optional()? {
-            totals.session(profile, -1);
+        let ids = self.ids;
+        let apps = self.apps.query_map([session_no, Category::Apps.id()], |row| {
+            let code: Option<String> = row.get("code")?;
+            Ok(CountedApp {
+                app: row.get("app")?,
+                state: row.get("state_id")?,
+                tried: row.get("tried")?,
+                failed: row.get("failed")?,
+                code: counted_code(code.as_deref(), None).map_or(0, |code| ids.word(&code)),
+            })
+        })?;
+        let apps = apps.collect::<rusqlite::Result<Vec<_>>>()?;
+        let session = self.counted_session.query_row([session_no], |row| {
+            Ok(CountedSession {
+                day: row.get("started_day")?,
+                profile: row.get("profile_id_word")?,
+                model: row.get("model")?,
+                is_open: row.get::<_, i64>("state_id")? == SessionState::InProgress.id(),
+                apps,
+            })
+        });
+        if let Some(session) = session.optional()? {
+            totals.session(&session, -1);
         }
         count_out(totals, &mut self.failed, self.ids, [session_no])?;
         for statement in &mut self.session {

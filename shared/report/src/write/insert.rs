@@ -137,10 +137,7 @@ impl<'c> Insert<'c> {
             let (of, day) = (session_no(session), day_of(session.started_at));
             let attempt_no = attempt.map(|attempt| attempt_no(attempt));
             let keys = SessionKeys { number: of, enrollment_no: number, attempt_no, day };
-            self.sessions.session(&mut self.words, &self.people, keys, session)?;
-            if let Some(profile) = self.words.id(Some(&session.profile.id))? {
-                counting.session(profile)?;
-            }
+            counting.session(self.sessions.session(&mut self.words, &self.people, keys, session)?)?;
             if session.attempt.is_none() && session.state == SessionState::Failed {
                 let keys = FailureKeys { number: of, enrollment_no: number, day, platform: Some(Platform::Windows) };
                 self.failures.of_session(counting, &mut self.words, &self.people, keys, session)?;

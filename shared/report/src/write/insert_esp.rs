@@ -6,11 +6,13 @@ use crate::lists::dictionary::{Coded as _, id_of, rule_id};
 use crate::lists::ids::Ids;
 use crate::lists::words::Words;
 use crate::rows::{InsertInto, row};
+use crate::write::app_sums::{CountedApp, CountedSession};
+use crate::write::insert_failure::counted_code;
 use crate::write::load::Load;
 use rusqlite::Connection;
 use std::rc::Rc;
 use vestibule_domain::esp::session::STUCK_IDENTIFYING;
-use vestibule_domain::esp::{EspItem, EspSession, Phase, PhaseProgress, PhaseState, SessionState};
+use vestibule_domain::esp::{Category, EspItem, EspSession, Phase, PhaseProgress, PhaseState, SessionState};
 use vestibule_domain::{Day, Timestamp};
 
 /// Writes the rows of sessions.
@@ -46,19 +48,21 @@ impl<'c> InsertEsp<'c> {
         }
     }
 
-    /// Writes a session with its phases and items.
+    /// Writes a session with its phases and items. Returns what counts of it.
     pub(crate) fn session(
         &mut self,
         words: &mut Words,
         people: &People,
         keys: SessionKeys,
         session: &EspSession,
-    ) -> Result<()> {
+    ) -> Result<CountedSession> {
         let SessionKeys { number, enrollment_no, attempt_no, day } = keys;
         let EspSession { profile, about, .. } = session;
         let group = profile.rule.group().map(|group| group.name.as_ref().unwrap_or(&group.id));
         let counted: Vec<&EspItem> = session.items.iter().filter(|item| item.tracking.is_counted()).collect();
         let done = counted.iter().filter(|item| item.is_done()).count();
+        let profile_id = words.id(Some(&profile.id))?;
+        let model = words.id(about.model.as_deref())?;
         let inserted = self.session.insert(row! {
             session_no: number,
             session_id: session.id.bytes(),
@@ -71,7 +75,7 @@ impl<'c> InsertEsp<'c> {
             ended_at: session.ended_at.map(Timestamp::millis),
             deadline: session.deadline.millis(),
             state_id: session.state.id(),
-            profile_id_word: words.id(Some(&profile.id))?,
+            profile_id_word: profile_id,
             profile_name_word: words.id(Some(&profile.name))?,
             profile_version: profile.version,
             rule_id: rule_id(&profile.rule),
@@ -95,6 +99,7 @@ impl<'c> InsertEsp<'c> {
             is_stuck: session.is_stuck,
             error_code_word: words.id(session.error_code.as_deref())?,
             error_message_word: words.id(people.message(session.error_message.as_deref()))?,
+            model_word: model,
             os_version_word: words.id(about.os_version.as_deref())?,
             device_name_word: words.id(people.name(about.device_name.as_deref()).as_deref())?,
             user_principal_name_word: words.id(people.name(about.user_principal_name.as_deref()).as_deref())?,
@@ -111,14 +116,16 @@ impl<'c> InsertEsp<'c> {
                 state_id: state.id(),
             })?;
         }
+        let mut apps = Vec::new();
         for (seq, item) in (1_i64..).zip(&session.items) {
+            let (item_word, name_word) = (words.id(Some(&item.id))?, words.id(item.name.as_deref())?);
             self.item.insert(row! {
                 session_no: number,
                 seq: seq,
                 phase_id: item.phase.id(),
                 category_id: item.category.id(),
-                item_word: words.id(Some(&item.id))?,
-                name_word: words.id(item.name.as_deref())?,
+                item_word: item_word,
+                name_word: name_word,
                 tracking_id: item.tracking.id(),
                 state_id: id_of(item.state),
                 error_code_word: words.id(item.error_code.as_deref())?,
@@ -127,8 +134,19 @@ impl<'c> InsertEsp<'c> {
                 settled_at: item.settled_at.map(Timestamp::millis),
                 errors: item.errors,
             })?;
+            if item.category == Category::Apps {
+                let code = counted_code(item.error_code.as_deref(), None);
+                apps.push(CountedApp {
+                    app: name_word.or(item_word).unwrap_or(0),
+                    state: id_of(item.state),
+                    tried: item.began_at.is_some(),
+                    failed: item.errors > 0,
+                    code: words.id(code.as_deref())?.unwrap_or(0),
+                });
+            }
         }
-        Ok(())
+        let is_open = session.state == SessionState::InProgress;
+        Ok(CountedSession { day: day.get(), profile: profile_id, model: model.unwrap_or(0), is_open, apps })
     }
 }
 

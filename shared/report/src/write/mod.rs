@@ -2,6 +2,7 @@
 
 pub(crate) mod annotations;
 pub(crate) mod app_names;
+mod app_sums;
 mod counting;
 mod delete;
 pub(crate) mod folded;

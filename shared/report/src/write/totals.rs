@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::lists::dictionary::{Coded as _, Slice};
+use crate::write::app_sums::{AppSums, CountedSession};
 use crate::write::load::{Pages, SumTable};
 use crate::write::step_times::StepTimes;
 use crate::write::sums::Sums;
@@ -103,10 +104,11 @@ pub(crate) struct Totals {
     step_times: StepTimes,
     devices: Sums<5, 1>,
     profiles: Sums<1, 1>,
+    apps: AppSums,
 }
 
 /// The tables of a new file, in the order of [`Totals`]; `None` without a change.
-pub(crate) type NewTables = [Option<SumTable>; 10];
+pub(crate) type NewTables = [Option<SumTable>; 12];
 
 /// Columns with their values.
 macro_rules! cells {
@@ -128,6 +130,7 @@ impl Totals {
             step_times: StepTimes::new(),
             devices: Sums::of("device_totals"),
             profiles: Sums::of("esp_profile_totals"),
+            apps: AppSums::new(),
         }
     }
 
@@ -264,9 +267,12 @@ impl Totals {
         self.devices.add(key, cells! { devices: 1 }, sign);
     }
 
-    /// Counts a session in or out by the id of its profile, a text of the file.
-    pub(crate) fn session(&mut self, profile_id_word: i64, sign: i64) {
-        self.profiles.add(cells! { profile_id_word: profile_id_word }, cells! { sessions: 1 }, sign);
+    /// Counts a session in or out: by its profile, and by its apps.
+    pub(crate) fn session(&mut self, session: &CountedSession, sign: i64) {
+        if let Some(profile) = session.profile {
+            self.profiles.add(cells! { profile_id_word: profile }, cells! { sessions: 1 }, sign);
+        }
+        self.apps.session(session, sign);
     }
 
     /// Whether it is time to write.
@@ -282,9 +288,10 @@ impl Totals {
             step_times,
             devices: _,
             profiles: _,
+            apps,
         } = self;
         let of_days = days.len() + coverage.len() + incomplete.len() + failures.len();
-        of_days + slices.len() + slice_places.len() + steps.len() + step_times.len() > GATHERED
+        of_days + slices.len() + slice_places.len() + steps.len() + step_times.len() + apps.len() > GATHERED
     }
 
     /// Moves the changes of large tables to files in `folder` until they are [written](Self::flush): most cells of a new
@@ -297,7 +304,8 @@ impl Totals {
         self.slice_places.spill(LARGE, folder)?;
         self.failures.spill(LARGE, folder)?;
         self.steps.spill(LARGE, folder)?;
-        self.step_times.spill(LARGE, folder)
+        self.step_times.spill(LARGE, folder)?;
+        self.apps.spill(LARGE, folder)
     }
 
     /// Adds the changes to the file's sums; sums that reach zero leave no row.
@@ -311,11 +319,13 @@ impl Totals {
         self.steps.write(conn)?;
         self.step_times.write(conn)?;
         self.devices.write(conn)?;
-        self.profiles.write(conn)
+        self.profiles.write(conn)?;
+        self.apps.write(conn)
     }
 
     /// The tables of a new file.
     pub(crate) fn new_tables(&self, conn: &Connection) -> Result<NewTables> {
+        let [apps, codes] = self.apps.new_tables(conn)?;
         Ok([
             self.days.new_table(conn)?,
             self.coverage.new_table(conn)?,
@@ -327,12 +337,27 @@ impl Totals {
             self.step_times.new_table(conn)?,
             self.devices.new_table(conn)?,
             self.profiles.new_table(conn)?,
+            apps,
+            codes,
         ])
     }
 
     /// Writes the changes as the rows of [new tables](Self::new_tables).
     pub(crate) fn load(&mut self, tables: NewTables, pages: &mut Pages) -> Result<()> {
-        let [days, coverage, incomplete, slices, slice_places, failures, steps, step_times, devices, profiles] = tables;
+        let [
+            days,
+            coverage,
+            incomplete,
+            slices,
+            slice_places,
+            failures,
+            steps,
+            step_times,
+            devices,
+            profiles,
+            apps,
+            codes,
+        ] = tables;
         self.days.load(days, pages)?;
         self.coverage.load(coverage, pages)?;
         self.incomplete.load(incomplete, pages)?;
@@ -342,6 +367,7 @@ impl Totals {
         self.steps.load(steps, pages)?;
         self.step_times.load(step_times, pages)?;
         self.devices.load(devices, pages)?;
-        self.profiles.load(profiles, pages)
+        self.profiles.load(profiles, pages)?;
+        self.apps.load([apps, codes], pages)
     }
 }

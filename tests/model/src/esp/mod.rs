@@ -89,6 +89,25 @@ pub struct PageEvent {
     pub session: Option<String>,
     /// What it reports.
     pub what: What,
+    /// The names that it reports of the apps in its list, by id.
+    pub names: BTreeMap<String, String>,
+}
+
+/// An app in one phase of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct App {
+    /// The phase.
+    pub phase: String,
+    /// Its id, in small letters.
+    pub id: String,
+    /// Its name, as reported last.
+    pub name: Option<String>,
+    /// Its newest state, if any was reported.
+    pub state: Option<String>,
+    /// Whether it was ever reported under way or settled.
+    pub tried: bool,
+    /// Whether it was ever in error.
+    pub failed: bool,
 }
 
 /// How a session failed.
@@ -148,6 +167,8 @@ pub struct Session {
     pub counts: BTreeMap<(String, String), (usize, usize)>,
     /// The phases that its events named, and when.
     pub phases: Vec<(i64, String)>,
+    /// Its apps, by phase and id.
+    pub apps: Vec<App>,
     /// `source` and `id` of its events, including items of another source.
     pub events: BTreeSet<(String, String)>,
     /// What its events do to its attempt, in order: `source` and `id` of the event, and the turn.
@@ -268,6 +289,7 @@ fn are_one(one: &Part, other: &Part, unenrolled_ms: &[i64]) -> bool {
 /// A copy with ids of items in lower case: senders differ in their case, so it distinguishes nothing.
 fn in_lower_case(event: &PageEvent) -> PageEvent {
     let mut event = event.clone();
+    event.names = event.names.into_iter().map(|(id, name)| (id.to_ascii_lowercase(), name)).collect();
     match &mut event.what {
         What::Started { targeted: Some(apps), .. } => apps.iter_mut().for_each(|(id, _)| id.make_ascii_lowercase()),
         What::Tracked(_, _, ids) => ids.iter_mut().for_each(|id| id.make_ascii_lowercase()),
@@ -507,6 +529,7 @@ fn session(parts: &[Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Session {
         failed: judged.failed,
         timed_out: judged.timed_out,
         counts: counts(&events, &begin),
+        apps: apps(&events, &begin),
         events: keys,
         turns: judged.turns.iter().map(|(index, turn)| (named(*index), turn.clone())).collect(),
         mode: begin.mode,
@@ -557,4 +580,45 @@ fn counts(events: &[PageEvent], begin: &Begin) -> BTreeMap<(String, String), (us
         counts.insert((phase, category), count);
     }
     counts
+}
+
+/// N: the apps that a list or an item names, each with what was reported of it.
+fn apps(events: &[PageEvent], begin: &Begin) -> Vec<App> {
+    let mut apps: BTreeMap<(String, String), App> = BTreeMap::new();
+    // When the newest state was reported.
+    let mut newest_ms: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for one in events {
+        let named: Vec<(String, String)> = match &one.what {
+            What::Started { targeted: Some(list), .. } if lists_targets(one, begin) => list
+                .iter()
+                .map(|(id, user)| (if *user { "accountSetup" } else { "deviceSetup" }.to_owned(), id.clone()))
+                .collect(),
+            What::Tracked(phase, category, ids) if category == "apps" => {
+                ids.iter().map(|id| (phase.clone(), id.clone())).collect()
+            }
+            What::Item(item) if item.category == "apps" => vec![(item.phase.clone(), item.id.clone())],
+            _ => Vec::new(),
+        };
+        for key in named {
+            let app = apps.entry(key.clone()).or_default();
+            (app.phase, app.id) = key.clone();
+            if let Some(name) = one.names.get(&key.1) {
+                app.name = Some(name.clone());
+            }
+            let What::Item(item) = &one.what else { continue };
+            if item.name.is_some() {
+                app.name.clone_from(&item.name);
+            }
+            // At the same instant the more advanced state counts.
+            let older = app.state.as_ref().is_some_and(|known| rank(known) > rank(&item.state));
+            if older && newest_ms.get(&key) == Some(&one.at_ms) {
+                continue;
+            }
+            newest_ms.insert(key, one.at_ms);
+            app.state = Some(item.state.clone());
+            app.tried |= item.state != "notInstalled";
+            app.failed |= item.state == "error";
+        }
+    }
+    apps.into_values().collect()
 }

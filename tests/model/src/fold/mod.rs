@@ -178,6 +178,8 @@ pub fn fold(events: Vec<Event>, settings: &Settings, as_of_ms: i64, device: &mut
     let named = events.iter().filter(|event| event.enrollment_profile_name.is_some());
     let with_profile_name: BTreeSet<(String, String)> =
         named.map(|event| (event.source.clone(), event.id.clone())).collect();
+    let models: Vec<((String, String), Option<String>)> =
+        events.iter().map(|event| ((event.source.clone(), event.id.clone()), event.model.clone())).collect();
     let idle_ms = settings.windows_idle_limit_minutes.saturating_mul(MINUTE_MS);
     let sessions = esp_sessions(&page_events, &unenrolled_ms, idle_ms, as_of_ms);
     device.has_esp_session = !sessions.is_empty();
@@ -232,6 +234,12 @@ pub fn fold(events: Vec<Event>, settings: &Settings, as_of_ms: i64, device: &mut
             timed_out: session.timed_out,
             mode: session.mode.clone(),
             has_profile_name: session.events.iter().any(|key| with_profile_name.contains(key)),
+            model: models
+                .iter()
+                .filter(|(key, _)| session.events.contains(key))
+                .filter_map(|(_, model)| model.clone())
+                .last(),
+            apps: session.apps.clone(),
         });
     }
 }

@@ -298,6 +298,8 @@ CREATE TABLE esp_sessions (
   error_code_word INTEGER REFERENCES words (id),
   --: What the sender said of the failure; a pseudonymised file has none.
   error_message_word INTEGER REFERENCES words (id),
+  --: The model of the device, as the session's events reported it.
+  model_word INTEGER REFERENCES words (id),
   os_version_word INTEGER REFERENCES words (id),
   device_name_word INTEGER REFERENCES words (id),
   user_principal_name_word INTEGER REFERENCES words (id),
@@ -410,6 +412,36 @@ CREATE TABLE daily_slice_places (
   action_id INTEGER NOT NULL REFERENCES actions (id),
   abandoned INTEGER NOT NULL, failed INTEGER NOT NULL,
   PRIMARY KEY (slice_id, day, platform_id, value_word, action_id)) WITHOUT ROWID;
+
+-- What became of each app in the sessions of the Enrollment Status Page that began on a day, by the model of the device
+-- (docs/DOMAIN.md, N): a session counts once for each app.
+CREATE TABLE daily_apps (
+  --: days since 1970-01-01 | The day the sessions began, in the organisation's time zone.
+  day INTEGER NOT NULL,
+  --: The app's name as reported, else its id; 0 for sessions of which no app was reported.
+  app_word INTEGER NOT NULL REFERENCES words (id),
+  --: The model of the device; 0 where none was reported.
+  model_word INTEGER NOT NULL REFERENCES words (id),
+  --: sessions | How many had it.
+  sessions INTEGER NOT NULL,
+  tried INTEGER NOT NULL, installed INTEGER NOT NULL,
+  --: sessions | In how many it ever failed.
+  failed INTEGER NOT NULL,
+  failing INTEGER NOT NULL, not_needed INTEGER NOT NULL,
+  --: sessions | How many are in progress and wait for it.
+  open INTEGER NOT NULL,
+  PRIMARY KEY (day, app_word, model_word)) WITHOUT ROWID;
+
+-- The error codes of those in which the app is failed.
+CREATE TABLE daily_app_codes (
+  --: days since 1970-01-01 | The day the sessions began, in the organisation's time zone.
+  day INTEGER NOT NULL,
+  --: The app's name as reported, else its id.
+  app_word INTEGER NOT NULL REFERENCES words (id),
+  --: The error code, all its spellings as one; 0 where none was reported.
+  code_word INTEGER NOT NULL REFERENCES words (id),
+  failing INTEGER NOT NULL,
+  PRIMARY KEY (day, app_word, code_word)) WITHOUT ROWID;
 
 CREATE TABLE daily_failures (
   day INTEGER NOT NULL,

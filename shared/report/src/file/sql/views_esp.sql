@@ -41,6 +41,8 @@ SELECT
   w_device.text AS device_name,
   w_user.text AS user_principal_name,
   w_user_id.text AS user_id,
+  --: The model of the device, as the session's events reported it.
+  w_model.text AS model,
   w_os.text AS os_version,
   $iso(x.started_at) AS started_at,
   $day(x.started_day) AS started_day,
@@ -109,6 +111,7 @@ LEFT JOIN words w_group ON w_group.id = x.rule_group_word
 LEFT JOIN words w_device ON w_device.id = x.device_name_word
 LEFT JOIN words w_user ON w_user.id = x.user_principal_name_word
 LEFT JOIN words w_user_id ON w_user_id.id = x.user_id_word
+LEFT JOIN words w_model ON w_model.id = x.model_word
 LEFT JOIN words w_os ON w_os.id = x.os_version_word
 LEFT JOIN words w_code ON w_code.id = x.error_code_word
 LEFT JOIN words w_message ON w_message.id = x.error_message_word;
