@@ -1,12 +1,14 @@
 """Every view by name: its address, its heading, and an element that it has once its answers have arrived."""
 
 import re
+from urllib.parse import quote
 
 
 def all_views(server):
     span = "?from={from}&to={to}".format_map(server.settled)
     failed = server.failed
     sessions = server.get("/api/reports/esp/sessions", state="failed", limit=1)["sessions"]
+    app = quote(server.get("/api/reports/apps", limit=1)["apps"][0]["app"], safe="")
     profile = next(one for one in server.get("/api/devices/esp-profiles")["value"] if not one["isDefault"])
     return {
         "overview": (f"#/overview{span}", "Overview", "table.steps"),
@@ -16,6 +18,8 @@ def all_views(server):
         "status": ("#/status", "Enrollment status", ".tile"),
         "live": ("#/live", "Enrolling now", "tbody"),
         "esp": (f"#/esp{span}", "Enrollment Status Page", ".card"),
+        "apps": (f"#/apps{span}", "Apps", "table.apps-board"),
+        "app": (f"#/app/{app}{span}", None, ".tile"),
         "sessions": ("#/sessions", "Enrollment Status Page sessions", "tbody"),
         "session": (f"#/session/{sessions[0]['sessionId']}", re.compile("^Session of"), ".facts"),
         "device": (f"#/device/{sessions[0]['enrollmentKey']}", None, ".esp-screen"),
@@ -44,6 +48,8 @@ NAMES = [
     "status",
     "live",
     "esp",
+    "apps",
+    "app",
     "sessions",
     "session",
     "device",

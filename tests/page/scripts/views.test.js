@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { asText, othersWords, subjectOf } from '../assets/views/diagnostics-words.js';
 import { cardsOfDiagnosis, cardsOfFile, ticketText } from '../assets/views/device-cards-words.js';
 import { suggestions } from '../assets/shell/suggestions.js';
-import { byNearness, spanOf } from '../assets/views/time-parts.js';
+import { byNearness, spanOf, usualSpan } from '../assets/views/time-parts.js';
 import {
   channelOf,
   policyOf,
@@ -184,6 +184,21 @@ test('an item has its part of the session’s time, and none where its begin was
   // What went on until after the limit is drawn up to the limit at least.
   const late = { ...session, endedAt: null, lastEventAt: at(30), deadline: '2026-03-20T13:00:00.000Z', timedOut: true };
   assert.deepEqual(spanOf(late, item(at(15), at(30))), { from: 0.25, to: 0.5, isOpen: false });
+});
+
+test('what a phase usually takes begins with it, is a part of the session’s time, and is nothing where it is unknown', () => {
+  const session = {
+    startedAt: '2026-03-20T12:00:00.000Z',
+    endedAt: '2026-03-20T13:00:00.000Z',
+    lastEventAt: '2026-03-20T13:00:00.000Z',
+    deadline: '2026-03-20T13:00:00.000Z',
+    timedOut: false,
+  };
+  const phase = { startedAt: '2026-03-20T12:15:00.000Z' };
+  assert.deepEqual(usualSpan(session, phase, 30), { from: 0.25, to: 0.75 });
+  assert.deepEqual(usualSpan(session, phase, 300), { from: 0.25, to: 1 });
+  assert.equal(usualSpan(session, phase, null), null);
+  assert.equal(usualSpan(session, {}, 30), null);
 });
 
 const VIEWS = [

@@ -11,6 +11,7 @@
 //! - A parameter is a text or missing. A statement, `refusal`, says which one is invalid and why, by the file's own
 //!   lists.
 
+mod apps;
 mod changes;
 mod macros;
 mod statistics;

@@ -9,20 +9,26 @@ use common::{Rng, at, build, changes, context, tenant, world};
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::esp::resolve::Rule;
 use vestibule_domain::esp::{Category, EspDetail, EspSession, ItemState, Phase, PhaseState, SessionState, Tracking};
-use vestibule_domain::{Day, Millis, TenantSettings, Timestamp, fold};
+use vestibule_domain::event::Body;
+use vestibule_domain::{Day, Event, Millis, TenantSettings, Timestamp, fold};
 use vestibule_report::Working;
 use vestibule_report::reader::{EspOverview, EspSessionFilter};
 
-struct World {
-    working: Working,
+pub struct World {
+    pub working: Working,
     /// Each with the key of its device.
     sessions: Vec<(String, EspSession)>,
-    settings: TenantSettings,
-    as_of: Timestamp,
+    pub settings: TenantSettings,
+    pub as_of: Timestamp,
     _folder: tempfile::TempDir,
 }
 
-fn make(seed: u64) -> World {
+pub fn make(seed: u64) -> World {
+    make_with(seed, Vec::new())
+}
+
+/// With the events of more sessions.
+pub fn make_with(seed: u64, more: Vec<Vec<Event>>) -> World {
     let settings = TenantSettings { time_zone: chrono_tz::America::New_York, ..TenantSettings::default() };
     let (tenant, as_of) = (tenant(), at("2026-03-20T02:00:00Z"));
     let mut events = world(seed, 600, at("2026-02-10T00:00:00Z"), as_of);
@@ -43,6 +49,11 @@ fn make(seed: u64) -> World {
             EspDetail::Started(Box::new(start)),
         )]
     }));
+    events.extend(more);
+    // Some senders of the page report no model.
+    for event in events.iter_mut().step_by(5).flatten().filter(|event| matches!(event.body, Body::Esp(_))) {
+        event.about.model = None;
+    }
     let all = changes(&events, as_of);
     let folder = tempfile::tempdir().unwrap();
     let working = build(&folder.path().join("w"), &context(&tenant, &settings), &all, as_of);
@@ -57,11 +68,11 @@ fn make(seed: u64) -> World {
 }
 
 impl World {
-    fn day(&self, session: &EspSession) -> Day {
+    pub fn day(&self, session: &EspSession) -> Day {
         session.started_at.day(self.settings.time_zone)
     }
 
-    fn sessions(&self, from: Day, to: Day) -> Vec<&EspSession> {
+    pub fn sessions(&self, from: Day, to: Day) -> Vec<&EspSession> {
         let all = self.sessions.iter().map(|(_, session)| session);
         all.filter(|session| (from..to).contains(&self.day(session))).collect()
     }

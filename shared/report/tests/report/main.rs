@@ -9,6 +9,7 @@ mod common;
 
 mod annotations;
 mod app_names;
+mod apps;
 mod built_in;
 mod esp;
 mod examples;

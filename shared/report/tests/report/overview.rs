@@ -146,8 +146,39 @@ type Series = BTreeMap<(String, String), Vec<(i64, u64, u64)>>;
 fn series(conn: &Connection, question: &str, today: i64) -> Series {
     match question {
         "got-worse" => of_steps_and_others(conn, today),
+        "got-worse-apps" => of_apps(conn, today),
         _ => of_slices(conn, today),
     }
+}
+
+/// From the items of sessions, not from their sums.
+fn of_apps(conn: &Connection, today: i64) -> Series {
+    let items = "FROM (
+        SELECT x.started_day AS day, coalesce(w.text, v.text) AS app, m.text AS model, max(i.errors > 0) AS failed,
+          max(i.began_at IS NOT NULL) AS tried
+        FROM esp_items i JOIN esp_sessions x ON x.session_no = i.session_no
+        JOIN esp_categories c ON c.id = i.category_id AND c.name = 'apps'
+        LEFT JOIN words v ON v.id = i.item_word LEFT JOIN words w ON w.id = i.name_word
+        LEFT JOIN words m ON m.id = x.model_word GROUP BY i.session_no, coalesce(w.text, v.text))";
+    let alone = format!("SELECT 'app', app, day, sum(failed), sum(tried) {items} GROUP BY app, day");
+    let on_models = format!(
+        "SELECT 'appModel', app || ' on ' || model, day, sum(failed), sum(tried) {items} WHERE model IS NOT NULL
+         GROUP BY app, model, day"
+    );
+    let first = conn.query_row("SELECT min(day) FROM days", [], |row| row.get::<_, i64>(0)).unwrap();
+    let mut all = Series::new();
+    for sql in [alone, on_models] {
+        let mut rows = conn.prepare(&sql).unwrap();
+        let mut rows = rows.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let day: i64 = row.get(2).unwrap();
+            if (first.max(today - 35)..today).contains(&day) {
+                let key = (row.get(0).unwrap(), row.get(1).unwrap());
+                all.entry(key).or_default().push((day, row.get(3).unwrap(), row.get(4).unwrap()));
+            }
+        }
+    }
+    all
 }
 
 /// From the attempts themselves, not from their sums.
@@ -268,7 +299,8 @@ fn answered(report: &Path, question: &str) -> (u64, u64, Vec<Worse>) {
         let counts = ["affected", "n", "affectedBefore", "nBefore"].map(|name| number(&one[name]));
         let since = vestibule_domain::Day::parse(one["since"].as_str().unwrap()).unwrap();
         assert!(one["excess"].as_f64().unwrap() > 0.0 && one["z"].as_f64().unwrap() > BEYOND, "{one}");
-        (one["name"].as_str().unwrap().to_owned(), counts, i64::from(since.get()))
+        let model = one.get("model").and_then(Value::as_str).map(|model| format!(" on {model}"));
+        (one["name"].as_str().unwrap().to_owned() + &model.unwrap_or_default(), counts, i64::from(since.get()))
     });
     (number(&answer["seen"]), number(&answer["compared"]), worse.collect())
 }
@@ -390,4 +422,46 @@ fn a_model_that_got_worse_is_found_and_what_was_not_reported_is_none() {
     assert_eq!(worse[0].2, today - 3);
     let one = &ask(&report, "got-worse-slices", &[])["worse"][0];
     assert_eq!((&one["kind"], &one["displayName"]), (&Value::from("model"), &Value::Null));
+}
+
+/// The sums of apps alone are set: of two apps on two models, one of which was not reported.
+#[test]
+fn an_app_that_got_worse_on_a_model_is_found_since_its_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = file(folder.path());
+    let conn = Connection::open(&report).unwrap();
+    let (as_it_is, plain) = (answered(&report, "got-worse-apps"), plainly(&conn, "got-worse-apps"));
+    assert!(as_it_is.0 > 10, "{as_it_is:?}");
+    assert_eq!(as_it_is, plain, "a file as it is");
+
+    conn.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM daily_apps").unwrap();
+    let today: i64 =
+        conn.query_row("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'asOfDay'", [], |row| row.get(0)).unwrap();
+    let word = |text: &str| -> i64 {
+        conn.query_row("SELECT id FROM words WHERE text = ?1", [text], |row| row.get(0)).unwrap()
+    };
+    let (one, two, model) = (word("App 1"), word("App 2"), word("Model 1"));
+    let mut insert = conn.prepare("INSERT INTO daily_apps VALUES (?1, ?2, ?3, 40, 40, 40 - ?4, ?4, ?4, 0, 0)").unwrap();
+    for day in today - 40..=today {
+        let rises = if day >= today - 3 { 20 } else { 4 };
+        for (app, model, failed) in [(one, model, rises), (one, 0, 4), (two, model, 4), (two, 0, 4)] {
+            insert.execute((day, app, model, failed)).unwrap();
+        }
+        insert.execute((day, 0, model, 0)).unwrap();
+    }
+    let answer = ask(&report, "got-worse-apps", &[]);
+    let (seen, compared, worse) = answered(&report, "got-worse-apps");
+    // Two apps, and each on the one model that was reported.
+    assert_eq!((seen, compared), (4, 4));
+    let both = [4 * 4 + 3 * 20, 280, 4 * 28, 40 * 28];
+    // As many more than before: first the app, then the app on its model.
+    assert_eq!(worse[0], ("App 1".to_owned(), [both[0] + 28, 560, 8 * 28, 80 * 28], today - 3));
+    assert_eq!(worse[1], ("App 1 on Model 1".to_owned(), both, today - 3));
+    assert_eq!(worse.len(), 2);
+    let [alone, on_model] = [&answer["worse"][0], &answer["worse"][1]];
+    assert_eq!((&alone["kind"], &alone["model"]), (&"app".into(), &Value::Null));
+    assert_eq!(
+        ["kind", "name", "model"].map(|name| on_model[name].as_str().unwrap()),
+        ["appModel", "App 1", "Model 1"]
+    );
 }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 use vestibule_domain::Timestamp;
 use vestibule_domain::time::Tz;
-use vestibule_model::{Delivered, Device, PlatformLine, ROWS, Settings, SliceLine, slices, status};
+use vestibule_model::{AppLine, Delivered, Device, PlatformLine, ROWS, Settings, SliceLine, apps, slices, status};
 use vestibule_program_tests::{Client, Folder};
 
 const ENROLLMENTS: &str = "400";
@@ -55,6 +55,9 @@ async fn demo_file_api_and_model_agree() {
     drill_down_agrees(&api, &asked).await;
     slices_agree(&api, &asked[0], &sample).await;
     slices_agree(&api, &asked[6], &sample).await;
+    for one in [&asked[0], &asked[2]] {
+        apps_agree(&api, one, &sample).await;
+    }
     overviews_agree(&api, &asked, &asked[2].from, &sample).await;
 
     // Posting the same sample again changes no number and no attempt.
@@ -296,6 +299,40 @@ async fn limbo_agrees(api: &Client, sample: &[Delivered]) {
     listed.sort();
     model.sort();
     assert_eq!(listed, model);
+}
+
+/// Each app on each model: its numbers are the model's, and lead to as many sessions.
+async fn apps_agree(api: &Client, asked: &Asked, sample: &[Delivered]) {
+    let Asked { from, to, .. } = asked;
+    let answer = api.json(&format!("/api/reports/apps?from={from}&to={to}&limit=1000&models=1000")).await;
+    let devices = devices_at(sample, instant(answer["asOf"].as_str().unwrap()));
+    let (mut model, without) = apps(&devices, from, to, &Settings::default());
+    let number = |line: &Value, name: &str| line[name].as_u64();
+    let mut lines: Vec<AppLine> = answer["cells"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cell| {
+            // How it went is null where nobody tried it.
+            let went = ["installed", "failed", "failing"].map(|name| number(cell, name));
+            assert_eq!(went.map(|count| count.is_none()), [number(cell, "tried") == Some(0); 3], "{cell}");
+            let [installed, failed, failing] = went.map(Option::unwrap_or_default);
+            let rest =
+                ["sessions", "tried", "notNeeded", "open", "notReported"].map(|name| number(cell, name).unwrap());
+            let [sessions, tried, not_needed, open, not_reported] = rest;
+            let (app, model) = (cell["app"].as_str().unwrap().to_owned(), cell["model"].as_str().map(str::to_owned));
+            AppLine { app, model, sessions, tried, failed, failing, installed, not_needed, open, not_reported }
+        })
+        .collect();
+    let order = |line: &AppLine| (line.app.clone(), line.model.clone());
+    (lines.sort_by_key(order), model.sort_by_key(order));
+    assert!(lines.len() > 10, "the sample has few apps: {answer}");
+    assert_eq!(lines, model);
+    assert_eq!(answer["withoutApps"], without);
+    let worst = &answer["apps"][0];
+    let app = worst["app"].as_str().unwrap().replace(' ', "%20");
+    let path = format!("/api/reports/esp/sessions?from={from}&to={to}&app={app}&appFailed=true&limit=1000");
+    assert_eq!(worst["failed"], api.json(&path).await["sessions"].as_array().unwrap().len(), "{path}");
 }
 
 /// Each value of each slice: its numbers are the model's, and its attempts are as many as it says.

@@ -4,7 +4,7 @@
  * What must stay true: it suggests and decides nothing. It uses no element, so its tests need no page.
  */
 
-import { addressOf } from '../kit/address.js';
+import { addressOf, segment } from '../kit/address.js';
 import { plural } from '../kit/format.js';
 import * as words from '../kit/words.js';
 
@@ -48,8 +48,8 @@ export function suggestions(text, found, isFile, views) {
       title: 'Apps',
       entries: (found?.apps ?? []).map((one) => ({
         label: one.app,
-        note: 'sessions of the Enrollment Status Page with it',
-        href: addressOf('sessions', { app: one.app }),
+        note: 'how often it fails, on which models',
+        href: addressOf(`app/${segment(one.app)}`),
       })),
     },
     {

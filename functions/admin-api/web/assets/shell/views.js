@@ -7,6 +7,8 @@
  */
 
 import account from '../views/account.js';
+import app from '../views/app.js';
+import apps from '../views/apps.js';
 import attempt from '../views/attempt.js';
 import attempts from '../views/attempts.js';
 import device from '../views/device.js';
@@ -67,6 +69,8 @@ export const VIEWS = [
     needsServer: true,
     module: profiles,
   },
+  { path: 'apps', title: 'Apps', under: 'esp', module: apps },
+  { path: 'app', title: 'App', under: 'esp', module: app },
   { path: 'sessions', title: 'ESP sessions', under: 'esp', module: sessions },
   { path: 'session', title: 'ESP session', under: 'esp', module: session },
   {

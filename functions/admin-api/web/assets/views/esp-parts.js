@@ -25,6 +25,7 @@ export const sessionAddress = (id) => addressOf(`session/${segment(id)}`);
 
 const PARTS = [
   ['esp', 'Overview'],
+  ['apps', 'Apps'],
   ['sessions', 'Sessions'],
   // An opened file only has the profiles' names.
   ['profiles', 'Profiles', 'server-only'],

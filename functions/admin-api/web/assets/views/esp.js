@@ -16,6 +16,7 @@ import { addressOf } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import { espPhase, espState, term } from '../kit/words.js';
 import { annotations } from './annotations.js';
+import { appAddress } from './app-parts.js';
 import { deviceAndUser, espNavigation, profileLink, rangeWords, stateBadge } from './esp-parts.js';
 
 /** Apps and sessions that are asked for. */
@@ -170,7 +171,13 @@ function apps(context, answer) {
     dataTable({
       caption: order === 'failing' ? 'Apps that failed in most sessions' : 'Apps that take longest to install',
       columns: [
-        { key: 'app', label: 'App', class: 'wrap' },
+        {
+          key: 'app',
+          label: 'App',
+          class: 'wrap',
+          render: (one) =>
+            one.app ? h('a', { href: appAddress(one.app, { from: answer.from, to: answer.to }) }, one.app) : null,
+        },
         { key: 'p90Minutes', label: term('p90Minutes'), numeric: true, render: (one) => minutes(one.p90Minutes) },
         {
           key: 'medianMinutes',
@@ -252,7 +259,7 @@ function headline(answer) {
     'p',
     { class: 'headline' },
     'The app that fails most is ',
-    h('strong', null, worst.app),
+    h('strong', null, h('a', { href: appAddress(worst.app, { from: answer.from, to: answer.to }) }, worst.app)),
     `: in ${plural(worst.failed, 'session')}, ${rateWithN(worst.failureRate, worst.tried)}.`,
   );
 }

@@ -10,6 +10,7 @@ import { count, day, decimal, addDays, plural, rate } from '../kit/format.js';
 import { dataTable } from '../kit/table.js';
 import { addressOf } from '../kit/address.js';
 import * as words from '../kit/words.js';
+import { appAddress } from './app-parts.js';
 
 /** Null where it can't be had: in a file of an earlier version, or in a summary. */
 const orNull = (asked) =>
@@ -20,15 +21,19 @@ const orNull = (asked) =>
 
 /**
  * @param {{api: Source, signal: AbortSignal}} context
- * @returns {Promise<{of: Answer|null, slices: Answer|null}>} by step and others, and by model and others
+ * @returns {Promise<{of: Answer|null, slices: Answer|null, apps: Answer|null}>} by step and others, by model and others, by app
  */
 export async function askGotWorse({ api, signal }) {
-  const [of, slices] = await Promise.all([
+  const [of, slices, apps] = await Promise.all([
     orNull(api.get('getGotWorse', null, { signal })),
     orNull(api.get('getGotWorseSlices', null, { signal })),
+    askGotWorseApps({ api, signal }),
   ]);
-  return { of, slices };
+  return { of, slices, apps };
 }
+
+/** @param {{api: Source, signal: AbortSignal}} context @returns {Promise<Answer|null>} by app, and by app and model */
+export const askGotWorseApps = ({ api, signal }) => orNull(api.get('getGotWorseApps', null, { signal }));
 
 /** By what attempts are told apart. */
 const SLICES = words.choices('slice').map(([name]) => name);
@@ -38,7 +43,8 @@ function worseName(one) {
   if (one.kind === 'step') return words.action(one.name);
   if (one.kind === 'platform') return words.platform(one.name);
   if (one.kind === 'espProfile') return one.displayName ?? one.name;
-  if (SLICES.includes(one.kind)) return one.name;
+  if (SLICES.includes(one.kind) || one.kind === 'app') return one.name;
+  if (one.kind === 'appModel') return `${one.name} on ${one.model}`;
   return one.name.startsWith('0x') ? one.name : words.failureCategory(one.name);
 }
 
@@ -49,6 +55,7 @@ function address(one, { from, to }) {
   if (one.kind === 'espProfile') return addressOf('sessions', { ...span, profileId: one.name });
   if (SLICES.includes(one.kind))
     return addressOf('attempts', { ...span, os: 'all', [one.kind]: one.name, outcome: 'abandoned' });
+  if (one.kind === 'app' || one.kind === 'appModel') return appAddress(one.name);
   return addressOf('status', {});
 }
 
@@ -68,7 +75,7 @@ function worseList(answer, caption, compared) {
   return dataTable({
     caption,
     hideCaption: true,
-    key: (one) => `${one.kind} ${one.name}`,
+    key: (one) => `${one.kind} ${one.name} ${one.model ?? ''}`,
     columns: [
       {
         key: 'name',
@@ -98,11 +105,31 @@ function worseList(answer, caption, compared) {
   });
 }
 
-/** @param {{of: Answer|null, slices: Answer|null}|null} answers @returns {HTMLElement|null} */
+/** The days that are compared. */
+const daysOf = (answer) =>
+  `${day(answer.from)} to ${day(addDays(answer.to, -1))}, against ${day(answer.compareFrom)} to ${day(addDays(answer.compareTo, -1))}`;
+
+const worseApps = (answer) =>
+  worseList(answer, 'Apps that got worse, most people affected first', (found) =>
+    plural(found, 'app, alone or on a model', 'apps, alone and on models'),
+  );
+
+/** What got worse among apps alone. @param {Answer|null} answer @returns {HTMLElement|null} */
+export function worseAppsCard(answer) {
+  if (!answer) return null;
+  return h(
+    'section',
+    { class: 'card', 'data-key': 'worse' },
+    h('div', { class: 'card-head' }, h('h2', null, 'What got worse'), h('p', { class: 'quiet' }, `${daysOf(answer)}.`)),
+    worseApps(answer),
+  );
+}
+
+/** @param {{of: Answer|null, slices: Answer|null, apps: Answer|null}|null} answers @returns {HTMLElement|null} */
 export function worseCard(answers) {
   const answer = answers?.of;
   if (!answer) return null;
-  const span = `${day(answer.from)} to ${day(addDays(answer.to, -1))}, against ${day(answer.compareFrom)} to ${day(addDays(answer.compareTo, -1))}. All platforms.`;
+  const span = `${daysOf(answer)}. All platforms.`;
   return h(
     'section',
     { class: 'card', 'data-key': 'worse' },
@@ -118,5 +145,6 @@ export function worseCard(answers) {
           ),
         ]
       : null,
+    answers.apps ? [h('h3', null, 'Which apps, on which model'), worseApps(answers.apps)] : null,
   );
 }

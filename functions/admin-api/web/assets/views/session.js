@@ -31,7 +31,7 @@ import {
   sessionAddress,
   stateBadge,
 } from './esp-parts.js';
-import { spanOf } from './time-parts.js';
+import { spanOf, usualSpan } from './time-parts.js';
 
 /** Its end, or the words for a missing one. */
 function ended(session, zone) {
@@ -45,18 +45,33 @@ const minutesBetween = (from, to) => (Date.parse(to) - Date.parse(from)) / 60_00
 const took = (one) =>
   one.settledAt && one.settledAt !== one.beganAt ? minutesBetween(one.beganAt, one.settledAt) : null;
 
-/** The picture of it, of the whole session's time; null where it is unknown. */
-function bar(session, one) {
+/**
+ * The picture of it, of the whole session's time, before what is usual; null where it is unknown.
+ * @param {Answer} session
+ * @param {Answer} one
+ * @param {{from: number, to: number}|null} [usual]
+ */
+function bar(session, one, usual = null) {
   const span = spanOf(session, one);
   if (!span) return null;
-  const kind = one.state === 'error' ? 'bar-lost' : 'bar-fill';
+  const kind = ['error', 'failed'].includes(one.state) ? 'bar-lost' : 'bar-fill';
   return svg(
     'svg',
     { class: 'bar-picture', height: '12', 'aria-hidden': 'true', focusable: 'false' },
     svg('rect', { class: 'bar-track', height: '12', width: '100%' }),
+    usual
+      ? svg('rect', {
+          class: 'bar-usual',
+          height: '12',
+          x: `${usual.from * 100}%`,
+          width: `${(usual.to - usual.from) * 100}%`,
+        })
+      : null,
     svg('rect', {
       class: span.isOpen ? `${kind} bar-open` : kind,
-      height: '12',
+      // What is usual is seen behind it.
+      height: usual ? '6' : '12',
+      y: usual ? '3' : '0',
       x: `${span.from * 100}%`,
       // What took no time is seen too.
       width: `${Math.max(span.to - span.from, 0.005) * 100}%`,
@@ -125,7 +140,22 @@ function span(phase, zone) {
   ];
 }
 
-function phases(session, zone) {
+/** How long a phase takes in sessions like this one. */
+function usualWords(usual, phase) {
+  const found = usual.phases.find((one) => one.phase === phase.phase);
+  if (found?.medianMinutes === null || !found)
+    return ` Usually: ${NOT_REPORTED}, since fewer than ${usual.least} sessions like this completed it in the four weeks before.`;
+  return ` Usually ${minutes(found.medianMinutes)}: the median of ${plural(found.n, 'session')} like this.`;
+}
+
+/** A phase's time before the median of sessions like this one. */
+function phaseBar(session, phase, usual) {
+  const median = usual.phases.find((one) => one.phase === phase.phase)?.medianMinutes;
+  const own = { beganAt: phase.startedAt, settledAt: phase.endedAt, state: phase.state };
+  return bar(session, own, usualSpan(session, phase, median));
+}
+
+function phases(session, zone, usual) {
   const all = allPhases(session);
   if (!all.length) return h('p', { class: 'quiet' }, 'No phase was reported.');
   return all.map((phase) =>
@@ -138,7 +168,8 @@ function phases(session, zone) {
         h('h3', null, phase.title),
         phase.state ? badge(PROGRESS_KINDS[phase.state] ?? 'quiet', progressState(phase.state)) : null,
       ),
-      h('p', { class: 'quiet' }, span(phase, zone), '.'),
+      h('p', { class: 'quiet' }, span(phase, zone), '.', usual ? usualWords(usual, phase) : null),
+      usual ? phaseBar(session, phase, usual) : null,
       items(session, phase, zone),
     ),
   );
@@ -176,12 +207,19 @@ function problems(session, zone) {
   ];
 }
 
-function facts(session, zone) {
+/** How long sessions like this one take. */
+const usualWhole = (usual) =>
+  usual.medianMinutes === null
+    ? `${NOT_REPORTED}: fewer than ${usual.least} like this ended well in the four weeks before`
+    : `${minutes(usual.medianMinutes)}, the median of ${plural(usual.n, 'session')} like this`;
+
+function facts(session, zone, usual) {
   return factList(
     ['State', stateBadge(session.state)],
     ['Started', dateTime(session.startedAt, zone)],
     ['Ended', ended(session, zone)],
     ['Took', session.endedAt ? minutes(minutesBetween(session.startedAt, session.endedAt)) : null],
+    ['Usually takes', usual ? usualWhole(usual) : null],
     ['Time limit', minutes(session.limitMinutes), `, until ${dateTime(session.deadline, zone)}`],
     ['Past its limit', session.timedOut ? 'yes' : 'no'],
     ['Last activity', dateTime(session.lastEventAt, zone)],
@@ -227,59 +265,70 @@ function others(session, zone) {
 
 const card = (title, ...content) => h('section', { class: 'card', 'data-key': title }, h('h2', null, title), content);
 
+function show(root, session, { zone, name, usual }) {
+  patch(
+    root,
+    pageHead(`Session of ${name}`, `${dateTime(session.startedAt, zone)}. `, asOf(session.asOf, zone, session)),
+    espNavigation('sessions'),
+    h(
+      'p',
+      { class: 'headline' },
+      h('strong', null, espState(session.state)),
+      session.endedAt || !session.stage ? null : `, ${session.stage}`,
+      '.',
+    ),
+    problems(session, zone),
+    h(
+      'div',
+      { class: 'columns', 'data-key': 'both' },
+      card(
+        'Phases and items',
+        session.endedAt ? null : progressBar(session.progress, 'Setup of the device'),
+        phases(session, zone, usual),
+      ),
+      card(
+        'What is known',
+        facts(session, zone, usual),
+        h(
+          'p',
+          { class: 'actions' },
+          session.attemptId
+            ? h('a', { href: addressOf(`attempt/${segment(session.attemptId)}`) }, 'Its attempt')
+            : 'It belongs to no attempt. ',
+          h('a', { class: 'server-only', href: deviceAddress(session.enrollmentKey) }, 'What its user sees now'),
+          h(
+            'a',
+            { class: 'server-only', href: addressOf('diagnostics', { device: session.enrollmentKey }) },
+            'Diagnose this device',
+          ),
+          h(
+            'a',
+            { href: addressOf('attempts', { enrollmentKey: session.enrollmentKey, os: 'all' }) },
+            'All attempts of this device',
+          ),
+          session.userPrincipalName
+            ? h('a', { href: addressOf('sessions', { user: session.userPrincipalName }) }, 'Sessions of this user')
+            : null,
+        ),
+      ),
+    ),
+    session.failed ? card('What it can mean and what to do', adviceList(session.advice)) : null,
+    card('Other sessions of this device', others(session, zone)),
+  );
+}
+
 export default {
   async show({ root, rest, api, signal }) {
     const session = await api.get('getEspSession', { id: rest[0] ?? '' }, { signal });
     const zone = session.timeZone;
     const name = session.deviceName ?? session.enrollmentKey;
-    patch(
-      root,
-      pageHead(`Session of ${name}`, `${dateTime(session.startedAt, zone)}. `, asOf(session.asOf, zone, session)),
-      espNavigation('sessions'),
-      h(
-        'p',
-        { class: 'headline' },
-        h('strong', null, espState(session.state)),
-        session.endedAt || !session.stage ? null : `, ${session.stage}`,
-        '.',
-      ),
-      problems(session, zone),
-      h(
-        'div',
-        { class: 'columns', 'data-key': 'both' },
-        card(
-          'Phases and items',
-          session.endedAt ? null : progressBar(session.progress, 'Setup of the device'),
-          phases(session, zone),
-        ),
-        card(
-          'What is known',
-          facts(session, zone),
-          h(
-            'p',
-            { class: 'actions' },
-            session.attemptId
-              ? h('a', { href: addressOf(`attempt/${segment(session.attemptId)}`) }, 'Its attempt')
-              : 'It belongs to no attempt. ',
-            h('a', { class: 'server-only', href: deviceAddress(session.enrollmentKey) }, 'What its user sees now'),
-            h(
-              'a',
-              { class: 'server-only', href: addressOf('diagnostics', { device: session.enrollmentKey }) },
-              'Diagnose this device',
-            ),
-            h(
-              'a',
-              { href: addressOf('attempts', { enrollmentKey: session.enrollmentKey, os: 'all' }) },
-              'All attempts of this device',
-            ),
-            session.userPrincipalName
-              ? h('a', { href: addressOf('sessions', { user: session.userPrincipalName }) }, 'Sessions of this user')
-              : null,
-          ),
-        ),
-      ),
-      session.failed ? card('What it can mean and what to do', adviceList(session.advice)) : null,
-      card('Other sessions of this device', others(session, zone)),
-    );
+    const draw = (usual) => show(root, session, { zone, name, usual });
+    draw(null);
+    // The session is there first: what is usual takes longer to find, and a file of an earlier version has no such question.
+    const usual = await api.get('getUsualSession', { id: session.sessionId }, { signal }).catch((error) => {
+      if (error.name === 'AbortError' || error.status === 401) throw error;
+      return null;
+    });
+    if (usual && !signal.aborted) draw(usual);
   },
 };

@@ -103,6 +103,8 @@ export default {
       profileId: parameters.get('profileId'),
       stuck: parameters.get('stuck'),
       app: parameters.get('app'),
+      appFailed: parameters.get('appFailed'),
+      model: parameters.get('model'),
       user: parameters.get('user'),
     };
     const cursor = parameters.get('cursor');
@@ -140,6 +142,15 @@ export default {
             ],
           },
           { name: 'app', label: 'App (whole name)' },
+          {
+            name: 'appFailed',
+            label: 'That app',
+            options: [
+              ['true', 'Failed'],
+              ['false', 'Never failed'],
+            ],
+          },
+          { name: 'model', label: 'Model (whole name)' },
           { name: 'user', label: 'User (whole address)' },
         ],
       }),

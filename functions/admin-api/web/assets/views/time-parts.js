@@ -18,6 +18,28 @@ export function byNearness(active, asOf) {
     );
 }
 
+/** Milliseconds of the session's time: until its limit if it is past that. @param {Answer} session @returns {number} */
+function wholeOf(session) {
+  const last = session.endedAt ?? session.lastEventAt;
+  return (
+    Date.parse(session.timedOut && session.deadline > last ? session.deadline : last) - Date.parse(session.startedAt)
+  );
+}
+
+/**
+ * How far a phase usually goes from its start, as parts of the session's time; null where that is unknown.
+ * @param {Answer} session
+ * @param {Answer} phase
+ * @param {number|null|undefined} usual minutes that it usually takes
+ * @returns {{from: number, to: number}|null}
+ */
+export function usualSpan(session, phase, usual) {
+  const whole = wholeOf(session);
+  if (!phase.startedAt || usual === null || usual === undefined || !(whole > 0)) return null;
+  const from = Math.max(0, Math.min(1, (Date.parse(phase.startedAt) - Date.parse(session.startedAt)) / whole));
+  return { from, to: Math.min(1, from + (usual * 60_000) / whole) };
+}
+
 /**
  * When an item was under way, as parts of the session's time; null where its begin was not reported.
  * @param {Answer} session
@@ -27,7 +49,7 @@ export function byNearness(active, asOf) {
 export function spanOf(session, one) {
   const begin = Date.parse(session.startedAt);
   const last = session.endedAt ?? session.lastEventAt;
-  const whole = Date.parse(session.timedOut && session.deadline > last ? session.deadline : last) - begin;
+  const whole = wholeOf(session);
   if (!one.beganAt || !(whole > 0)) return null;
   const part = (at) => Math.max(0, Math.min(1, (Date.parse(at) - begin) / whole));
   return { from: part(one.beganAt), to: part(one.settledAt ?? last), isOpen: !one.settledAt };

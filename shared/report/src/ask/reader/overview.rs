@@ -144,12 +144,15 @@ pub struct GotWorse {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Worse {
-    /// `step`, `platform`, `failure` or `espProfile`.
+    /// `step`, `platform`, `failure` or `espProfile`; of apps `app` or `appModel`.
     pub kind: String,
-    /// An action, a platform, a code or category, or the id of a profile.
+    /// An action, a platform, a code or category, the id of a profile, or an app.
     pub name: String,
     /// The name of a profile.
     pub display_name: Option<String>,
+    /// Of an app on a model: the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// How many were affected.
     pub affected: u64,
     /// Of how many.
@@ -183,5 +186,13 @@ impl Reader<'_> {
     /// If the file cannot be read.
     pub fn got_worse(&self) -> Result<GotWorse> {
         self.read_one("got-worse", &Parameters::new())
+    }
+
+    /// Which apps, and on which models, got worse in the last seven days that are over.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn got_worse_apps(&self) -> Result<GotWorse> {
+        self.read_one("got-worse-apps", &Parameters::new())
     }
 }

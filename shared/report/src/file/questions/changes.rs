@@ -1,4 +1,4 @@
-//! What the questions about what got worse have in common (docs/DOMAIN.md, V6 and V8), which replaces `$name` in their texts.
+//! What the questions about what got worse have in common (docs/DOMAIN.md, V6, V8 and V9), which replaces `$name` in their texts.
 //!
 //! Must stay true: what is compared is decided by `daily` alone, a list by kind, name and day; how it is judged is one text.
 
@@ -77,6 +77,21 @@ const SLICE_CHANGES: &str = "$changed_days,
     WHERE $between(compare_first, last) AND value IS NOT NULL GROUP BY slice, value, day),
   $judged";
 
+/// What got worse by app, and by app and model: see [`JUDGED`]. The name of an app and a model is both, as a JSON list.
+const APP_CHANGES: &str = "$changed_days,
+  counted AS MATERIALIZED (
+    SELECT day, app_word, model_word, failed, tried FROM daily_apps
+    WHERE $between(compare_first, last) AND app_word <> 0 AND tried > 0),
+  $shown_apps(counted),
+  daily AS MATERIALIZED (
+    SELECT 'app' AS kind, app AS name, day, sum(failed) AS k, sum(tried) AS n
+    FROM counted c CROSS JOIN shown s WHERE s.app_word = c.app_word GROUP BY app, day
+    UNION ALL
+    SELECT 'appModel', json_array(app, w.text), day, sum(failed), sum(tried)
+    FROM counted c CROSS JOIN shown s CROSS JOIN words w
+    WHERE s.app_word = c.app_word AND c.model_word <> 0 AND w.id = c.model_word GROUP BY app, w.text, day),
+  $judged";
+
 /// The text that replaces a name.
 pub(super) fn definition(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -84,6 +99,7 @@ pub(super) fn definition(name: &str) -> Option<&'static str> {
         "judged" => JUDGED,
         "changes" => CHANGES,
         "slice_changes" => SLICE_CHANGES,
+        "app_changes" => APP_CHANGES,
         "worse" => WORSE,
         "worse_columns" => WORSE_COLUMNS,
         _ => return None,

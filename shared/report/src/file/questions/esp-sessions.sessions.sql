@@ -17,9 +17,11 @@ WITH $asked,
       AND (:state IS NULL OR x.state_id = (SELECT id FROM esp_session_states WHERE name = :state COLLATE NOCASE))
       AND (:profileId IS NULL OR x.profile_id_word IN (SELECT id FROM words WHERE text = :profileId))
       AND (:stuck IS NULL OR x.is_stuck = (:stuck = 'true'))
+      AND (:model IS NULL OR x.model_word IN (SELECT id FROM words WHERE text = :model COLLATE NOCASE))
       AND (:app IS NULL OR EXISTS (
         SELECT 1 FROM esp_items i WHERE i.session_no = x.session_no
           AND i.category_id = (SELECT id FROM esp_categories WHERE name = 'apps')
+          AND (:appFailed IS NULL OR (i.errors > 0) = (:appFailed = 'true'))
           AND (i.name_word IN (SELECT id FROM named) OR i.item_word IN (SELECT id FROM named)
             OR (coalesce(i.name_word, i.item_word) = i.item_word AND i.item_word IN (SELECT id FROM by_intune)))))
       AND (:user IS NULL OR x.session_no IN (SELECT session_no FROM theirs))

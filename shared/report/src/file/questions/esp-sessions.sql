@@ -5,6 +5,8 @@
 -- :profileId text | The id of the profile that was fixed when the session began.
 -- :stuck boolean | Whether its list of apps is overdue and still not known.
 -- :app text | Only sessions that had this app, by the name that the report gives it, or by its id.
+-- :appFailed boolean | With an app: only sessions in which it ever failed, or never did.
+-- :model text | The model of the device, as the session's events reported it.
 -- :user text | The person of the session, by principal name or id; their pseudonym in a file that has pseudonyms.
 -- :cursor cursor | The cursor at which the page before ended.
 -- :limit limit | At most this many rows; 50 without it.

@@ -2,7 +2,7 @@
 //! refuses invalid parameters.
 
 use crate::error::{Error, Result};
-use crate::file::questions::{changes, statistics};
+use crate::file::questions::{apps, changes, statistics};
 use crate::file::sql::{self, Ranged};
 
 /// A parameter: its name, which values are valid, and what it is for.
@@ -258,6 +258,17 @@ const SESSION: &str = "session_id, enrollment_key, attempt_id, sender_session_id
   profile_version, rule, rule_group, deployment_mode, hybrid_join, items AS items_counted, items_done, timed_out, failed,
   failed_phase, failed_item, end_not_reported, retries, stuck_since, stuck_phase, is_stuck, error_code, error_message";
 
+/// The sessions like the one asked for: of its profile and deployment mode, begun in the 28 days before it. Numbers of
+/// sessions follow instants by the second, so they limit which rows are visited.
+const LIKE_THIS: &str = "this AS MATERIALIZED (
+    SELECT session_no, started_at, profile_id_word, deployment_mode_id FROM esp_sessions
+    WHERE session_no = (SELECT min(session_no) FROM esp_sessions WHERE session_id = unhex(:id))),
+  like_this AS MATERIALIZED (
+    SELECT x.session_no AS session_no FROM this t CROSS JOIN esp_sessions x
+    WHERE x.session_no < t.session_no + (1 << 32) AND x.session_no > t.session_no - (28 * 86400 + 1 << 32)
+      AND x.started_at < t.started_at AND x.started_at > t.started_at - 28 * 86400000
+      AND x.profile_id_word IS t.profile_id_word AND x.deployment_mode_id = t.deployment_mode_id)";
+
 /// The text asked for, anywhere in another.
 const PATTERN: &str = "('%' || replace(replace(replace(:text, '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%')";
 
@@ -335,6 +346,7 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "failed" => "$days AND (:platform IS NULL OR platform = :platform COLLATE NOCASE)",
         "ended" => "$ended_where($days)",
         "ended_where" => ENDED,
+        "like_this" => LIKE_THIS,
         "pattern" => PATTERN,
         "found" => FOUND,
         "slice" => SLICE,
@@ -371,7 +383,10 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "esp_by_profile" => return Some(Ranged::Profiles.over(SESSION_DAYS)),
         "esp_by_phase_and_profile" => return Some(Ranged::Phases.over(SESSION_DAYS)),
         "esp_apps" => return Some(Ranged::Apps.over(SESSION_DAYS)),
-        _ => changes::definition(name).or_else(|| statistics::definition(name))?,
+        _ => {
+            let of_others = || apps::definition(name).or_else(|| statistics::definition(name));
+            changes::definition(name).or_else(of_others)?
+        }
     };
     Some(text.to_owned())
 }

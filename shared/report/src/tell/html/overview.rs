@@ -8,7 +8,8 @@ use super::table::{Cell, Head, Row, table};
 use super::weeks;
 use super::words::{or_not_reported, reported, term};
 use super::write::Html;
-use crate::ask::reader::{Overview, OverviewPeriod, OverviewStep, Worse};
+use crate::ask::reader::{GotWorse, Overview, OverviewPeriod, OverviewStep, Worse};
+use crate::lists::plain;
 use vestibule_domain::{Day, DeviceState};
 use vestibule_words::form::{NONE, count, day, rate};
 use vestibule_words::{List, Named as _, words};
@@ -179,20 +180,25 @@ fn worse_name(one: &Worse) -> String {
 fn worse(h: &mut Html, data: &PageData) {
     let worse = &data.worse;
     h.line("h3", "What got worse");
-    h.with("p", &[("class", &"note")], |h| {
-        h.text(format_args!(
-            "{}, against {}, on all platforms.",
-            span(&worse.from, &worse.to),
-            span(&worse.compare_from, &worse.compare_to)
-        ));
-    });
-    if worse.worse.is_empty() {
-        h.element("p", |h| match worse.compared {
+    against(h, worse, ", on all platforms");
+    match worse.worse.is_empty() {
+        true => h.element("p", |h| match worse.compared {
             0 => h.text("Too few to judge."),
             n => h.text(format_args!("Nothing beyond chance, of {} that were compared.", count(n))),
-        });
-        return;
+        }),
+        false => worse_table(h, worse, "What got worse beyond chance, most people affected first", worse_name),
     }
+}
+
+/// The days that are compared.
+fn against(h: &mut Html, worse: &GotWorse, more: &str) {
+    h.with("p", &[("class", &"note")], |h| {
+        let now = span(&worse.from, &worse.to);
+        h.text(format_args!("{now}, against {}{more}.", span(&worse.compare_from, &worse.compare_to)));
+    });
+}
+
+fn worse_table(h: &mut Html, worse: &GotWorse, caption: &'static str, name: fn(&Worse) -> String) {
     let heads = [
         Head::Words("What"),
         Head::Numbers("More than before"),
@@ -203,7 +209,7 @@ fn worse(h: &mut Html, data: &PageData) {
     let of = |share: f64, n: u64| Cell::Number(format!("{} of {}", rate(Some(share)), count(n)));
     let rows = worse.worse.iter().take(WORSE).map(|one| {
         Row::Cells(vec![
-            Cell::Words(worse_name(one)),
+            Cell::Words(name(one)),
             Cell::Number(format!("{:.0}", one.excess)),
             of(one.rate, one.n),
             of(one.rate_before, one.n_before),
@@ -212,10 +218,28 @@ fn worse(h: &mut Html, data: &PageData) {
             ),
         ])
     });
-    table(h, "What got worse beyond chance, most people affected first", &heads, rows.collect());
+    table(h, caption, &heads, rows.collect());
     if worse.worse.len() > WORSE {
         h.element("p", |h| {
             h.text(format_args!("And {} more, in the file.", count((worse.worse.len() - WORSE) as u64)))
         });
     }
+}
+
+/// An app, which the organisation chose; a model is a sender's own text.
+fn app_name(one: &Worse) -> String {
+    match one.model.as_deref().map(|model| plain::word(model).then_some(model)) {
+        None => one.name.clone(),
+        Some(Some(model)) => format!("{} on {model}", one.name),
+        Some(None) => format!("{} on one model, which the file names", one.name),
+    }
+}
+
+/// Which apps got worse; nothing where none did.
+pub(super) fn worse_apps(h: &mut Html, worse: &GotWorse) {
+    if worse.worse.is_empty() {
+        return;
+    }
+    worse_table(h, worse, "Apps that fail more often than before, beyond chance", app_name);
+    against(h, worse, "");
 }

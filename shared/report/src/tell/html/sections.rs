@@ -3,6 +3,7 @@
 use super::PageData;
 use super::annotations;
 use super::chart::{Series, chart};
+use super::overview;
 use super::table::{Cell, Head, Row, table};
 use super::words::{NO_SECTION, how_at, or_not_reported, reported, row_platform, term};
 use super::write::Html;
@@ -456,6 +457,7 @@ pub(super) fn esp(h: &mut Html, data: &PageData) {
         });
         table(h, "Apps that fail most", &heads, rows.collect());
     }
+    overview::worse_apps(h, &data.worse_apps);
 }
 
 pub(super) fn corrections(h: &mut Html, data: &PageData) {

@@ -1,0 +1,130 @@
+/*
+ * Apps by the model of the device: which app fails on which model, and since when.
+ *
+ * What must stay true: every number is the API's own, and what is worse is judged there. Apps and models that are not listed are
+ * counted and said. A session without any app reported is said, and is in no rate.
+ */
+
+import { h, patch } from '../kit/dom.js';
+import { calendar, filterForm, rangeIn } from '../kit/filters.js';
+import { count, plural } from '../kit/format.js';
+import { asOf, pageHead } from '../kit/parts.js';
+import { dataTable } from '../kit/table.js';
+import { appAddress, failedOf, worseMark, worseOf } from './app-parts.js';
+import { espNavigation, rangeWords } from './esp-parts.js';
+import { askGotWorseApps, worseAppsCard } from './overview-worse.js';
+
+/** Apps and models that are told apart. */
+const LISTED = { limit: 50, models: 6 };
+
+/** The lines of each app by model; those of the other models under `others`. */
+function linesOf(answer) {
+  const lines = new Map();
+  for (const one of answer.cells) {
+    const key = one.otherModels ? 'others' : `model ${one.model}`;
+    lines.set(JSON.stringify([one.app, key]), one);
+  }
+  return (app, key) => lines.get(JSON.stringify([app, key]));
+}
+
+function board(answer, worse) {
+  const range = { from: answer.from, to: answer.to };
+  const lineOf = linesOf(answer);
+  const since = worseOf(worse);
+  const others = answer.modelCount - answer.models.length;
+  const cell = (key, model) => (one) => [
+    failedOf(lineOf(one.app, key), answer.least),
+    model ? worseMark(since(one.app, model)) : null,
+  ];
+  return dataTable({
+    caption: 'Apps by model: sessions in which they failed, of those that tried them',
+    hideCaption: true,
+    class: 'apps-board',
+    key: (one) => one.app,
+    columns: [
+      {
+        key: 'app',
+        label: 'App',
+        class: 'wrap',
+        render: (one) => [
+          h('a', { href: appAddress(one.app, range) }, one.app),
+          h('small', null, plural(one.sessions, 'session')),
+        ],
+      },
+      {
+        key: 'all',
+        label: 'All models',
+        numeric: true,
+        render: (one) => [failedOf(one, answer.least), worseMark(since(one.app))],
+      },
+      ...answer.models.map(({ model }) => ({
+        key: `model ${model}`,
+        label: model ?? 'Model not reported',
+        numeric: true,
+        render: cell(`model ${model}`, model),
+      })),
+      ...(others > 0
+        ? [{ key: 'others', label: plural(others, 'other model'), numeric: true, render: cell('others', null) }]
+        : []),
+    ],
+    rows: answer.apps,
+    empty: 'No app was reported in the sessions of these days.',
+  });
+}
+
+/** What the board leaves out. */
+function leftOut({ rest, withoutApps }) {
+  const parts = [
+    rest.appCount
+      ? `${plural(rest.appCount, 'more app')} failed less often: together in ${count(rest.failed)} of ${count(rest.tried)}.`
+      : null,
+    withoutApps ? `Of ${plural(withoutApps, 'session')} no app was reported.` : null,
+  ].filter(Boolean);
+  return parts.length ? h('p', { class: 'quiet' }, parts.join(' ')) : null;
+}
+
+function headline(answer) {
+  const [most] = answer.apps;
+  if (!most) return 'No app was reported in these days.';
+  if (!most.failed)
+    return most.tried ? 'No app failed in these days.' : 'How the apps went was not reported in these days.';
+  return [
+    'The app that fails in the most sessions is ',
+    h('strong', null, most.app),
+    `: in ${count(most.failed)} of the ${count(most.tried)} that tried it.`,
+  ];
+}
+
+export default {
+  keeps: true,
+
+  async show(context) {
+    const { root, api, signal, parameters, navigate, tenant, announce, isNew } = context;
+    const [answer, worse] = await Promise.all([
+      api.get('getAppReport', { ...rangeIn(parameters), ...LISTED }, { signal }),
+      askGotWorseApps(context),
+    ]);
+    const range = { from: answer.from, to: answer.to };
+    patch(
+      root,
+      pageHead('Apps', `Windows sessions started ${rangeWords(range)}. ${asOf(answer.asOf, answer.timeZone, answer)}`),
+      espNavigation('apps'),
+      filterForm({ path: 'apps', parameters, navigate, range, today: calendar(tenant).today }),
+      h('p', { class: 'headline' }, headline(answer)),
+      worseAppsCard(worse),
+      h(
+        'section',
+        { class: 'card', 'data-key': 'board' },
+        h('h2', null, 'By model'),
+        h(
+          'p',
+          { class: 'quiet esp-lead' },
+          `Sessions in which an app ever failed, of those that tried it; those that failed in the most come first. A rate is shown of ${count(answer.least)} or more.`,
+        ),
+        board(answer, worse),
+        leftOut(answer),
+      ),
+    );
+    if (!isNew) announce(`Sessions started ${rangeWords(range)}.`);
+  },
+};
