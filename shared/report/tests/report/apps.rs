@@ -221,7 +221,7 @@ fn the_usual_session_is_the_median_of_those_like_it() {
                 detail,
             )
         });
-        events.collect()
+        events.collect::<Vec<_>>()
     });
     let world = make_with(33, more.collect());
     let (first, end) = world.working.reader().unwrap().window().unwrap();

@@ -236,9 +236,9 @@ pub fn fold(events: Vec<Event>, settings: &Settings, as_of_ms: i64, device: &mut
             has_profile_name: session.events.iter().any(|key| with_profile_name.contains(key)),
             model: models
                 .iter()
-                .filter(|(key, _)| session.events.contains(key))
-                .filter_map(|(_, model)| model.clone())
-                .last(),
+                .rev()
+                .find(|(key, model)| model.is_some() && session.events.contains(key))
+                .and_then(|(_, model)| model.clone()),
             apps: session.apps.clone(),
         });
     }

@@ -51,7 +51,6 @@ function numbers(line, links) {
   const of = (member) => orNotReported(line[member], count);
   return tiles(
     tile({ label: 'Sessions', value: count(line.sessions), href: links({}) }),
-    tile({ label: 'Tried', value: count(line.tried) }),
     tile({
       label: 'Failed',
       value: of('failed'),

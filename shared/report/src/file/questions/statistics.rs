@@ -16,6 +16,9 @@ const BEYOND: &str = "1.959963984540054";
 /// approximation, and a difference that is certain would be a catastrophe that nobody needs statistics for.
 const LEAST: &str = "30";
 
+/// The fewest times of which a median is shown: it needs no approximation, only that no single one decides.
+const LEAST_USUAL: &str = "10";
+
 /// A square root by Newton's method, from 1: forty steps are enough for every number that a rate leads to.
 const ROOT: &str = "(WITH RECURSIVE newton (x, turn) AS (
       SELECT 1.0, 0 UNION ALL SELECT (x + ($1) / x) / 2, turn + 1 FROM newton WHERE turn < 40)
@@ -54,6 +57,7 @@ pub(super) fn definition(name: &str) -> Option<&'static str> {
     Some(match name {
         "beyond" => BEYOND,
         "least" => LEAST,
+        "least_usual" => LEAST_USUAL,
         "root" => ROOT,
         "spread" => SPREAD,
         "low" => LOW,

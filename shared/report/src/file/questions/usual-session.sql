@@ -10,7 +10,7 @@ WITH $like_this,
       FROM like_this l CROSS JOIN esp_sessions x CROSS JOIN esp_session_states s
       WHERE x.session_no = l.session_no AND s.id = x.state_id AND s.name LIKE 'success%')
     WHERE 2 * place BETWEEN n AND n + 2)
-SELECT $as_of, (SELECT count(*) FROM like_this) AS sessions, $least AS least,
+SELECT $as_of, (SELECT count(*) FROM like_this) AS sessions, $least_usual AS least,
   coalesce((SELECT max(n) FROM times), 0) AS n,
-  (SELECT CASE WHEN max(n) >= $least THEN avg(milliseconds) / 60000.0 END FROM times) AS median_minutes
+  (SELECT CASE WHEN max(n) >= $least_usual THEN avg(milliseconds) / 60000.0 END FROM times) AS median_minutes
 FROM this
