@@ -324,7 +324,26 @@ async fn files(place: &impl Place, tenancy: &Tenancy) {
     let latest = done(send(get).await, 302);
     let file = done(follow(latest.header("location")).await, 200);
     assert!(file.body.starts_with(b"SQLite format 3\0"));
-    ask(place, tenancy, "/api/reports/incomplete-enrollments").await;
+    let asks = async || drop(ask(place, tenancy, "/api/reports/incomplete-enrollments").await);
+    follows_the_feed(place, tenancy, "admin-api", asks).await;
+}
+
+/// How many barriers the publisher met in the tenant's feed of changes.
+async fn barriers_met(place: &impl Place, tenancy: &Tenancy) -> usize {
+    let (store, id) = (place.store(), &tenancy.tenant.id);
+    let feed = store.tenant(id).await.unwrap().unwrap().feed.expect("it was requested");
+    let pages = store.feed_pages(id, feed.since, 0).await.unwrap().expect("no page is missing");
+    pages.iter().map(|page| page.barriers.len()).sum()
+}
+
+/// Asks again and again, since a copy must first have its place in the feed, and some answers are of an earlier reading.
+async fn follows_the_feed(place: &impl Place, tenancy: &Tenancy, function: &str, asks: impl AsyncFn()) {
+    let before = barriers_met(place, tenancy).await;
+    let are_more = async || {
+        asks().await;
+        (barriers_met(place, tenancy).await > before).then_some(())
+    };
+    place.settles(&format!("{function} follows the feed of changes"), are_more).await;
 }
 
 async fn erasures(place: &impl Place, tenancy: &Tenancy) {
@@ -418,6 +437,9 @@ async fn messages(place: &impl Place, tenancy: &Tenancy) {
         // Under another key, the next run has to ask for the one that the first run made.
         assert!(store.seal_secrets(id).await.unwrap() >= 3);
     }
+    // The rule about devices that wait asks for a report at each tick.
+    let asks = async || drop(place.invoke("notify", &scheduled()).await);
+    follows_the_feed(place, tenancy, "notify", asks).await;
     // The rule is muted by a link, as a person would.
     let key = store.mute_key(id).await.unwrap().unwrap();
     let until = (now() + Millis::from_minutes(DAY)).seconds();
