@@ -1,5 +1,5 @@
-//! Puts the page's files into the binary: what the page begins with joined (see `bundle`), each compressed by gzip and by
-//! brotli. As it is, a file is made of the former when somebody asks for that.
+//! Puts the page's files into the binary: what the page begins with joined (see `bundle`), each compressed by brotli. A file's
+//! other forms are made of that when somebody asks for one.
 //!
 //! All files but the page itself have a version in their address, a digest of all of them. So a browser may keep each for
 //! good, and the modules of one page are of one version. They name each other by relative addresses, which the version
@@ -9,7 +9,6 @@ use crate::Result;
 use crate::bundle::{Files, join};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 /// The page itself.
@@ -36,20 +35,13 @@ pub fn write(web: &Path, made: &[(&str, String)], out: &Path) -> Result<()> {
     std::fs::create_dir(&folder)?;
     let mut table = format!(
         "/// A digest of all files, which is part of their addresses.\npub const PAGE_VERSION: &str = {version:?};\n\n\
-         static FILES: &[File] = &[\n"
+         static FILES: [File; {}] = [\n",
+        files.len()
     );
-    for (number, (path, [gzip, brotli])) in files.keys().zip(compressed).enumerate() {
-        // Without a name and a comment its head has ten bytes, as its reader expects.
-        if gzip.get(3) != Some(&0) {
-            return Err(format!("{path} is compressed with a longer head").into());
-        }
-        let put = |bytes: &[u8], ending: &str| -> Result<String> {
-            let name = format!("{number}.{ending}");
-            std::fs::write(folder.join(&name), bytes)?;
-            Ok(format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/page/{name}\"))"))
-        };
-        let (gzip, brotli, tag) = (put(&gzip, "gz")?, put(&brotli, "br")?, digest(&files[path]));
-        writeln!(table, "    File {{ path: {path:?}, tag: {tag:?}, gzip: {gzip}, brotli: {brotli} }},")?;
+    for (number, (path, brotli)) in files.keys().zip(compressed).enumerate() {
+        std::fs::write(folder.join(format!("{number}.br")), brotli)?;
+        let brotli = format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/page/{number}.br\"))");
+        writeln!(table, "    File::new({path:?}, {:?}, {brotli}),", digest(&files[path]))?;
     }
     table.push_str("];\n");
     std::fs::write(out.join("page.rs"), table)?;
@@ -89,18 +81,13 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Each file compressed by gzip and by brotli, in their order; on two threads, since the largest takes half of the time.
-fn compress_all(files: &Files) -> Result<Vec<[Vec<u8>; 2]>> {
+/// Each file compressed, in their order; on two threads, since the largest takes half of the time.
+fn compress_all(files: &Files) -> Result<Vec<Vec<u8>>> {
     let contents: Vec<&Vec<u8>> = files.values().collect();
-    let part = |which: usize| -> std::io::Result<Vec<(usize, [Vec<u8>; 2])>> {
+    let part = |which: usize| -> std::io::Result<Vec<(usize, Vec<u8>)>> {
         let mut by_size: Vec<usize> = (0..contents.len()).collect();
         by_size.sort_by_key(|at| std::cmp::Reverse(contents[*at].len()));
-        by_size
-            .into_iter()
-            .skip(which)
-            .step_by(2)
-            .map(|at| Ok((at, [gzip(contents[at])?, brotli(contents[at])?])))
-            .collect()
+        by_size.into_iter().skip(which).step_by(2).map(|at| Ok((at, brotli(contents[at])?))).collect()
     };
     let (one, other) = std::thread::scope(|scope| {
         let one = scope.spawn(|| part(0));
@@ -110,13 +97,7 @@ fn compress_all(files: &Files) -> Result<Vec<[Vec<u8>; 2]>> {
     let mut compressed = one.map_err(|_| "compressing died")??;
     compressed.extend(other?);
     compressed.sort_by_key(|(at, _)| *at);
-    Ok(compressed.into_iter().map(|(_, both)| both).collect())
-}
-
-fn gzip(content: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(content)?;
-    encoder.finish()
+    Ok(compressed.into_iter().map(|(_, one)| one).collect())
 }
 
 fn brotli(content: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 use vestibule_domain::Timestamp;
 use vestibule_platform::problem::{empty, json as answer, whole};
 use vestibule_platform::{HttpRequest, HttpResponse, Problem};
@@ -33,14 +33,17 @@ struct File {
     path: &'static str,
     /// A digest of its content.
     tag: &'static str,
-    /// Compressed. Hardly anybody asks for a file as it is, which takes more room than both forms; it is then made of this one.
-    gzip: &'static [u8],
-    /// Compressed in the other way.
+    /// As browsers ask for it over TLS, and of which its other forms are made: both of each would take more room in the
+    /// program, and time at each of its starts, than they save.
     brotli: &'static [u8],
+    /// Compressed by gzip, once somebody asked for that.
+    gzip: OnceLock<Bytes>,
 }
 
-/// Bytes before and after what is deflated, in what the build compresses by gzip.
-const GZIP: (usize, usize) = (10, 8);
+/// How a file in gzip begins that says nothing about itself.
+const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+/// How hard it is tried, of ten.
+const GZIP_LEVEL: u8 = 9;
 
 /// `openapi.yaml` as JSON, with the names of senders filled in.
 static OPENAPI: LazyLock<String> = LazyLock::new(|| {
@@ -127,21 +130,32 @@ pub(crate) fn document(request: &HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 impl File {
+    const fn new(path: &'static str, tag: &'static str, brotli: &'static [u8]) -> Self {
+        Self { path, tag, brotli, gzip: OnceLock::new() }
+    }
+
     fn named(path: &str) -> Result<&'static Self, Problem> {
         FILES.iter().find(|file| file.path == path).ok_or_else(Problem::not_found)
     }
 
     fn in_form(&self, form: Encoding) -> Result<Bytes, Problem> {
         match form {
-            Encoding::Gzip => Ok(Bytes::from_static(self.gzip)),
             Encoding::Brotli => Ok(Bytes::from_static(self.brotli)),
-            Encoding::Identity => {
-                let (before, after) = GZIP;
-                let deflated = self.gzip.get(before..self.gzip.len().saturating_sub(after)).unwrap_or_default();
-                let plain = miniz_oxide::inflate::decompress_to_vec(deflated).map_err(|_| Problem::internal())?;
-                Ok(Bytes::from(plain))
-            }
+            Encoding::Identity => self.plain().map(Bytes::from),
+            Encoding::Gzip => match self.gzip.get() {
+                Some(made) => Ok(made.clone()),
+                None => {
+                    let plain = self.plain()?;
+                    Ok(self.gzip.get_or_init(|| gzip(&plain)).clone())
+                }
+            },
         }
+    }
+
+    fn plain(&self) -> Result<Vec<u8>, Problem> {
+        let (mut brotli, mut plain) = (self.brotli, Vec::new());
+        brotli_decompressor::BrotliDecompress(&mut brotli, &mut plain).map_err(|_| Problem::internal())?;
+        Ok(plain)
     }
 
     /// Answers with the form of the file that the client prefers, each of which has a tag of its own.
@@ -157,6 +171,15 @@ impl File {
         }
         Ok(response)
     }
+}
+
+fn gzip(plain: &[u8]) -> Bytes {
+    let mut made = GZIP_HEAD.to_vec();
+    made.extend(miniz_oxide::deflate::compress_to_vec(plain, GZIP_LEVEL));
+    made.extend(crc32fast::hash(plain).to_le_bytes());
+    // Of its length the format has the lower half.
+    made.extend((plain.len() as u32).to_le_bytes());
+    Bytes::from(made)
 }
 
 /// Answers with content that is part of the binary, or that it has not changed since the client got it.

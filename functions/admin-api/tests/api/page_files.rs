@@ -3,6 +3,7 @@
 use admin_api::{Api, PAGE_VERSION};
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
+use std::io::Read as _;
 use vestibule_archive::Archive;
 use vestibule_host::{Host, Names};
 use vestibule_platform::{Access, Bus, Clock, Config, Operation};
@@ -52,8 +53,12 @@ fn header<'r>(response: &'r Response<Bytes>, name: &str) -> &'r str {
 fn plain(response: &Response<Bytes>) -> Vec<u8> {
     match header(response, "content-encoding") {
         "" => response.body().to_vec(),
-        // After the ten bytes of a head without a name.
-        "gzip" => miniz_oxide::inflate::decompress_to_vec(&response.body()[10..]).unwrap(),
+        // It checks the sum and the length at the end, too.
+        "gzip" => {
+            let mut out = Vec::new();
+            flate2::read::GzDecoder::new(&response.body()[..]).read_to_end(&mut out).unwrap();
+            out
+        }
         "br" => {
             let mut out = Vec::new();
             brotli_decompressor::BrotliDecompress(&mut &response.body()[..], &mut out).unwrap();
