@@ -10,7 +10,9 @@ async fn main() -> Result<(), BoxError> {
     telemetry::init();
     let config = Config::from_env()?;
     let sdk = config::sdk_config();
-    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table).leaving_senders_sealed();
+    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone());
+    let store = store.leaving_senders_sealed().leaving_people_sealed();
+    let store = vestibule_vault::with_key_of_environment(store, &sdk, &config.table);
     let sweep = Sweep::new(store, Clock::system());
     lambda::run_events_until(|_event, deadline| {
         let sweep = sweep.clone();

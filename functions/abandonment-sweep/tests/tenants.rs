@@ -139,7 +139,7 @@ async fn first(store: &Store, client: &Client) -> (Item, Item) {
         sources: Vec::new(),
         tokens: Vec::new(),
         sign_in_codes: Vec::new(),
-        pseudonym_key: Secret::new("00".repeat(32)),
+        pseudonym_key: Secret::new("00".repeat(32)).into(),
         settings_history: SettingsHistory::default(),
         source_settings: std::collections::BTreeMap::new(),
         feed: None,

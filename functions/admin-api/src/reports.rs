@@ -2,7 +2,7 @@
 //! same parameters, and the file decides which values it refuses.
 
 use crate::query::{Parameters, unknown};
-use crate::{Api, Call, problem};
+use crate::{Api, Call, problem, store_problem};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -85,9 +85,9 @@ fn asked(call: &Call) -> Result<Parameters, Problem> {
         asked.insert("id".to_owned(), id.clone());
     }
     if let Some(user) = asked.get_mut("user")
-        && call.tenant.settings.pseudonymise
+        && let Some(key) = call.tenant.pseudonyms().map_err(store_problem)?
     {
-        *user = pseudonym(call.tenant.pseudonym_key.expose().as_bytes(), user);
+        *user = pseudonym(key.expose().as_bytes(), user);
     }
     Ok(asked)
 }

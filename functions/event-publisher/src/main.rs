@@ -9,7 +9,9 @@ async fn main() -> Result<(), BoxError> {
     telemetry::init();
     let config = Config::from_env()?;
     let sdk = config::sdk_config();
-    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone()).leaving_senders_sealed();
+    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone())
+        .leaving_senders_sealed()
+        .leaving_people_sealed();
     let bus = Bus::new(aws_sdk_eventbridge::Client::new(&sdk), &config);
     let publisher = Publisher::new(store, bus, Clock::system());
     lambda::run_frequent_events(|event| {

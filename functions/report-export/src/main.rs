@@ -11,6 +11,7 @@ async fn main() -> Result<(), BoxError> {
     let config = Config::from_env()?;
     let sdk = config::sdk_config();
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone()).leaving_senders_sealed();
+    let store = vestibule_vault::with_key_of_environment(store, &sdk, &config.table);
     let s3 = aws_sdk_s3::Client::new(&clients::for_files(&sdk));
     let (advice, scratch) = (archive::advice(config.advice.as_deref())?, std::env::temp_dir().join("report-export"));
     let archive = Archive::new(store, s3, config.bucket.clone(), scratch, advice);

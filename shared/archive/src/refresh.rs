@@ -23,7 +23,7 @@ use vestibule_domain::plan::REFRESHED_FOR;
 use vestibule_domain::web_enrollment::WebDays;
 use vestibule_platform::metrics;
 use vestibule_report::{Change, Context, Error as ReportError, Folded, Folding, Reader, Refresh, Working};
-use vestibule_store::{Heads, ItemKey, Listing, Part, Store, Stored, Tenant, Unreadable};
+use vestibule_store::{Heads, ItemKey, Listing, Part, Secret, Store, Stored, Tenant, Unreadable};
 
 /// Number of enrollments read from the table before they are written into the file.
 const CHUNK: usize = 500;
@@ -115,6 +115,8 @@ pub(crate) struct Looked {
 #[derive(Clone)]
 pub(crate) struct Owner {
     pub tenant: Tenant,
+    /// Only of a tenant that has pseudonyms.
+    pub pseudonym_key: Option<Secret>,
     pub profiles: Profiles,
     pub web_days: WebDays,
     pub app_names: Arc<AppNames>,
@@ -140,8 +142,8 @@ fn unfit(error: ReportError) -> ArchiveError {
 
 impl Owner {
     pub(crate) fn context(&self) -> Context<'_> {
-        let Self { tenant, profiles, advice, web_days: _, app_names: _, annotations: _ } = self;
-        let pseudonym_key = tenant.pseudonym_key.expose().as_bytes();
+        let Self { tenant, pseudonym_key, profiles, advice, web_days: _, app_names: _, annotations: _ } = self;
+        let pseudonym_key = pseudonym_key.as_ref().map(|key| key.expose().as_bytes()).unwrap_or_default();
         Context { tenant: &tenant.id, settings: &tenant.settings, pseudonym_key, profiles, advice }
     }
 
@@ -158,6 +160,7 @@ impl Owner {
 impl Archive {
     /// The tenant with its current profiles, sums of web-based enrollment, names of apps and annotations, for a file as of `as_of`.
     pub(crate) async fn owner(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Owner, ArchiveError> {
+        let pseudonym_key = tenant.pseudonyms()?.cloned();
         let from = (as_of - tenant.settings.retention()).day(tenant.settings.time_zone);
         let (profiles, web_days, app_names, annotations) = futures::try_join!(
             self.store.profiles(&tenant.id),
@@ -166,7 +169,7 @@ impl Archive {
             self.store.annotations(&tenant.id)
         )?;
         let (tenant, app_names, advice) = (tenant.clone(), Arc::new(app_names), Arc::clone(&self.advice));
-        Ok(Owner { tenant, profiles, web_days, app_names, annotations, advice })
+        Ok(Owner { tenant, pseudonym_key, profiles, web_days, app_names, annotations, advice })
     }
 
     /// Opens the published file at `path`.

@@ -70,8 +70,8 @@ pub const DIFFERENCES: [Difference; 4] = [
         since: StoredFormat::Second,
         what: "the secrets of a tenant, where the deployment has a key for them",
         before: "in clear",
-        now: "sealed: those of its senders in `sealed`, the others in `sl`; those that lie in clear are sealed by `secret seal`, \
-              or when they change",
+        now: "sealed: those of its senders in `sealed`, the key of its pseudonyms in `sealed_pseudonym_key`, the others in `sl`; \
+              those that lie in clear are sealed by `secret seal`, or when they change",
         older_program: "refuses a tenant without `webhook_secrets`, and names it; finds no channel and no app registration",
     },
     Difference {

@@ -75,7 +75,9 @@ pub use retention::PruneCursor;
 pub use sealing::{Bound, SecretKind, Vault};
 pub use segments::{FULL_BYTES, FULL_EVENTS, SEAL_BYTES};
 pub use tenant_cache::TenantCache;
-pub use tenants::{ApiToken, Role, Sealing, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant};
+pub use tenants::{
+    ApiToken, PseudonymKey, Role, Sealing, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant,
+};
 
 pub use web_enrollment::TAKEN_FOR as SIGN_INS_TAKEN_FOR;
 

@@ -3,8 +3,9 @@
 //! A store has a [`Vault`] where a deployment has a key for it. Each kind of secret is sealed by itself, and bound to its
 //! tenant and its item, so that whoever may open one kind can't open another, and no sealed text can be moved elsewhere.
 //!
-//! Must stay true: where the secrets of a tenant's senders are sealed, nobody writes a secret of it in clear; whoever needs a sealed
-//! secret and can't open it gets an error, never a tenant without secrets. Where earlier programs may run, which know of no
+//! Must stay true: where the secrets of a tenant's senders are sealed, nobody writes a secret of it in clear, but for a key of
+//! pseudonyms that lies there in clear and stays as it is; whoever needs a sealed secret and can't open it gets an error, never
+//! a tenant without secrets. Where earlier programs may run, which know of no
 //! seals ([`StoredFormat::First`]), everything is written in clear.
 
 use crate::item::{Item, item_key, s, text};
@@ -34,11 +35,13 @@ pub enum SecretKind {
     Mutes,
     /// The secrets of app registrations: for whoever reads directories.
     Directories,
+    /// The keys of pseudonyms: for whoever writes them into files, or has to know who was erased.
+    People,
 }
 
 impl SecretKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Senders, Self::Messages, Self::Mutes, Self::Directories];
+    pub const ALL: [Self; 5] = [Self::Senders, Self::Messages, Self::Mutes, Self::Directories, Self::People];
 
     /// Its name, by which permissions name it.
     pub const fn name(self) -> &'static str {
@@ -47,6 +50,7 @@ impl SecretKind {
             Self::Messages => "messages",
             Self::Mutes => "mutes",
             Self::Directories => "directories",
+            Self::People => "people",
         }
     }
 }
@@ -86,6 +90,7 @@ pub trait Vault: fmt::Debug + Send + Sync {
 pub(crate) struct Sealer {
     vault: Option<Arc<dyn Vault>>,
     leaves_senders: bool,
+    leaves_people: bool,
 }
 
 impl Sealer {
@@ -117,6 +122,10 @@ impl Sealer {
     pub(crate) const fn leaves_senders(&self) -> bool {
         self.leaves_senders
     }
+
+    pub(crate) const fn leaves_people(&self) -> bool {
+        self.leaves_people
+    }
 }
 
 fn no_key(tenant: &TenantId) -> StoreError {
@@ -140,6 +149,13 @@ impl Store {
     #[must_use]
     pub const fn leaving_senders_sealed(mut self) -> Self {
         self.sealer.leaves_senders = true;
+        self
+    }
+
+    /// The same for whoever writes no pseudonyms: where their key is sealed, it reads tenants without it.
+    #[must_use]
+    pub const fn leaving_people_sealed(mut self) -> Self {
+        self.sealer.leaves_people = true;
         self
     }
 
@@ -190,8 +206,9 @@ impl Store {
                 return Err(StoreError::Older { what: "sealed secrets", needed, in_force });
             }
             self.sealer.seals(id, true, in_force)?;
+            self.open_people(id, &mut tenant).await?;
             // As if it had never been sealed.
-            tenant.sealing = Sealing::default();
+            tenant.sealing = Sealing::anew();
             match self.update_tenant(&mut tenant).await {
                 Ok(()) => return Ok(1 + self.seal_items(id).await?),
                 Err(StoreError::Conflict) => {}

@@ -60,14 +60,14 @@ pub struct Tenant {
     /// Codes that nobody has signed in with yet.
     pub sign_in_codes: Vec<SignInCode>,
     /// The key of its pseudonyms.
-    pub pseudonym_key: Secret,
+    pub pseudonym_key: PseudonymKey,
     /// The settings under which its enrollments were folded before.
     pub settings_history: SettingsHistory,
     /// The item's version, for conditional changes.
     pub version: u64,
     /// Its change feed, if it has one. A change of the tenant does not write it.
     pub feed: Option<Feed>,
-    /// How the secrets of its senders are written.
+    /// How what is secret of it is written.
     pub sealing: Sealing,
 }
 
@@ -104,6 +104,17 @@ impl SettingsHistory {
 /// Something that must not be shown. No type that has one can derive `Serialize`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
+
+/// The key of a tenant's pseudonyms. Where it is sealed, a tenant is read without it unless it has pseudonyms, and the
+/// store has a use for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PseudonymKey(Option<Secret>);
+
+impl From<Secret> for PseudonymKey {
+    fn from(key: Secret) -> Self {
+        Self(Some(key))
+    }
+}
 
 /// A secret that one kind of sender presents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +210,18 @@ impl Tenant {
         self.sources.iter().filter(move |one| one.source == source).map(|one| one.secret.expose())
     }
 
+    /// The key of its pseudonyms; `None` if it chose to have none.
+    ///
+    /// # Errors
+    /// [`StoreError::Sealed`] if it is sealed and was not opened: nobody gets pseudonyms by another key.
+    pub fn pseudonyms(&self) -> Result<Option<&Secret>, StoreError> {
+        self.settings.pseudonymise.then(|| self.pseudonym_key()).transpose()
+    }
+
+    fn pseudonym_key(&self) -> Result<&Secret, StoreError> {
+        self.pseudonym_key.0.as_ref().ok_or_else(|| StoreError::Sealed(self.id.as_str().to_owned()))
+    }
+
     /// The secrets that a sender may have signed with.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.webhook_secrets.iter().map(Secret::expose)
@@ -267,6 +290,9 @@ impl Tenant {
         if !stored.has_secrets() {
             return Err(StoreError::corrupt(id.as_str(), "no secrets"));
         }
+        if !stored.has_pseudonym_key() {
+            return Err(StoreError::corrupt(id.as_str(), "no key of pseudonyms"));
+        }
         let mut tenant = Self::from(stored);
         tenant.version = number(item, VERSION).unwrap_or(0);
         tenant.settings.erasures = number(item, ERASURES).unwrap_or(0);
@@ -293,7 +319,8 @@ impl Store {
         tenant.version = 1;
         tenant.settings.format = self.format_for_new().await?;
         tenant.note_settings();
-        self.seal_senders(tenant).await?;
+        tenant.sealing.seal_people_too();
+        self.seal_tenant(tenant).await?;
         let put = |item| {
             let put = Put::builder().table_name(&*self.table).set_item(Some(item));
             let put = put.condition_expression("attribute_not_exists(#pk)").expression_attribute_names("#pk", PK);
@@ -331,7 +358,7 @@ impl Store {
         self.opened_tenant(id, Consistency::Strong).await
     }
 
-    /// The tenant as it is written: without the secrets of its senders where they are sealed.
+    /// The tenant as it is written: without what is sealed of it.
     pub(crate) async fn read_tenant(
         &self,
         id: &TenantId,
@@ -419,7 +446,7 @@ impl Store {
         tenant.version += 1;
         // Settings that somebody chose anew have the tenant's format only after this.
         let is_altered = tenant.count_settings();
-        self.seal_senders(tenant).await?;
+        self.seal_tenant(tenant).await?;
         if is_altered {
             return self.put_with_job(tenant, before).await;
         }

@@ -513,8 +513,8 @@ impl Store {
         if let Some(key) = self.web_enrollment.with(|known| known.keys.get(tenant).cloned()) {
             return Ok(key);
         }
-        let read = self.read_tenant(tenant, Consistency::Strong).await?;
-        let key = read.ok_or_else(|| StoreError::Refused("the tenant does not exist".to_owned()))?.pseudonym_key;
+        let key = self.people_key(tenant).await?;
+        let key = key.ok_or_else(|| StoreError::Refused("the tenant does not exist".to_owned()))?;
         self.web_enrollment.with(|known| {
             if known.keys.len() >= MOST_REMEMBERED {
                 known.keys.clear();

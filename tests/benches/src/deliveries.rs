@@ -44,7 +44,7 @@ pub async fn log(events_a_minute: usize, minutes: usize) -> Result<Cost, BoxErro
         source_settings: BTreeMap::new(),
         tokens: Vec::new(),
         sign_in_codes: Vec::new(),
-        pseudonym_key: Secret::new("00".repeat(32)),
+        pseudonym_key: Secret::new("00".repeat(32)).into(),
         settings_history: SettingsHistory::default(),
         version: 0,
         feed: None,

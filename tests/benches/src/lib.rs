@@ -71,7 +71,7 @@ pub fn tenant(created_at: Timestamp) -> Result<Tenant, BoxError> {
         sources: Vec::new(),
         tokens: Vec::new(),
         sign_in_codes: Vec::new(),
-        pseudonym_key: Secret::new("key"),
+        pseudonym_key: Secret::new("key").into(),
         settings_history: SettingsHistory::default(),
         source_settings: BTreeMap::new(),
         feed: None,

@@ -340,7 +340,7 @@ impl Tenancy {
             sources: Vec::new(),
             tokens,
             sign_in_codes: Vec::new(),
-            pseudonym_key: Secret::new("00".repeat(32)),
+            pseudonym_key: Secret::new("00".repeat(32)).into(),
             settings_history: SettingsHistory::default(),
             source_settings: std::collections::BTreeMap::new(),
             version: 0,

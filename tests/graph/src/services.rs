@@ -193,7 +193,7 @@ fn tenant(name: &str, now: Timestamp) -> Tenant {
         sources: Vec::new(),
         tokens: Vec::new(),
         sign_in_codes: Vec::new(),
-        pseudonym_key: Secret::new("00".repeat(32)),
+        pseudonym_key: Secret::new("00".repeat(32)).into(),
         settings_history: SettingsHistory::default(),
         source_settings: BTreeMap::new(),
         feed: None,

@@ -372,7 +372,7 @@ impl World {
             sources: Vec::new(),
             tokens: Vec::new(),
             sign_in_codes: Vec::new(),
-            pseudonym_key: Secret::new(format!("pseudonyms of {number}")),
+            pseudonym_key: Secret::new(format!("pseudonyms of {number}")).into(),
             settings_history: SettingsHistory::default(),
             source_settings: std::collections::BTreeMap::new(),
             feed: None,

@@ -41,7 +41,7 @@ impl Api {
         let version = self.archive.store().profile_version(&call.tenant.id, &applied.id, applied.version).await;
         let version = version.map_err(store_problem)?;
         let visible = self.visible_profiles(call).await?;
-        let seen = Seen::new(call, &enrollment, session, version.as_ref(), visible.as_ref());
+        let seen = Seen::new(call, &enrollment, session, version.as_ref(), visible.as_ref())?;
         if super::wants_page(&call.request) {
             return Ok(page::answer(&seen));
         }

@@ -1,6 +1,6 @@
 //! A session of the Enrollment Status Page as a caller sees it: what the credential may see, and in which words.
 
-use crate::Call;
+use crate::{Call, store_problem};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use vestibule_domain::Enrollment;
@@ -8,7 +8,9 @@ use vestibule_domain::esp::page::{PhaseView, StepState, Subtask};
 use vestibule_domain::esp::profile::{DEFAULT_MESSAGE, EspProfile};
 use vestibule_domain::esp::resolve::Rule;
 use vestibule_domain::esp::{Category, EspSession, Phase, SessionState};
+use vestibule_platform::Problem;
 use vestibule_report::pseudonym;
+use vestibule_store::Secret;
 use vestibule_words::Named as _;
 
 /// What it usually means when a session is stuck.
@@ -37,24 +39,25 @@ impl<'a> Seen<'a> {
         session: &'a EspSession,
         version: Option<&EspProfile>,
         visible: Option<&BTreeSet<String>>,
-    ) -> Self {
+    ) -> Result<Self, Problem> {
+        let key = call.tenant.pseudonyms().map_err(store_problem)?;
         let (profile, rule) = profile_and_rule(session, visible);
         // What a hidden profile says and shows is its own.
         let version = version.filter(|_| is_visible(session, visible));
         let shows_message = is_visible(session, visible);
         let stopped = matches!(session.state, SessionState::Failed | SessionState::TimedOut);
         let message = version.map_or(DEFAULT_MESSAGE, EspProfile::message);
-        Self {
+        Ok(Self {
             call,
             session,
             key: enrollment.key.as_str(),
-            device_name: person(call, enrollment.about.device_name.as_deref()),
-            user: person(call, enrollment.about.user_principal_name.as_deref()),
+            device_name: enrollment.about.device_name.as_deref().map(|name| person(key, name)),
+            user: enrollment.about.user_principal_name.as_deref().map(|name| person(key, name)),
             message: (stopped && shows_message).then(|| message.to_owned()),
             shows_details: version.is_some_and(|profile| profile.settings.show_error_details),
             profile,
             rule,
-        }
+        })
     }
 
     /// The profile's name and the rule in words, if the credential may see them.
@@ -145,12 +148,8 @@ pub(super) fn rule(rule: &Rule) -> Value {
 }
 
 /// A name or address, or its pseudonym if the tenant wants no names.
-fn person(call: &Call, name: Option<&str>) -> Option<String> {
-    let name = name?;
-    Some(match call.tenant.settings.pseudonymise {
-        true => pseudonym(call.tenant.pseudonym_key.expose().as_bytes(), name),
-        false => name.to_owned(),
-    })
+fn person(key: Option<&Secret>, name: &str) -> String {
+    key.map_or_else(|| name.to_owned(), |key| pseudonym(key.expose().as_bytes(), name))
 }
 
 /// Whether the credential may see the profile that was fixed for a session.

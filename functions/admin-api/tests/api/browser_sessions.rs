@@ -80,7 +80,7 @@ impl Setup {
                 expires_at: hours.map(|hours| at(hours * HOUR)),
             }],
             sign_in_codes: Vec::new(),
-            pseudonym_key: Secret::new("key"),
+            pseudonym_key: Secret::new("key").into(),
             settings_history: SettingsHistory::default(),
             source_settings: std::collections::BTreeMap::new(),
             feed: None,

@@ -42,7 +42,7 @@ async fn a_file_requested_twice_is_made_once() {
             expires_at: None,
         }],
         sign_in_codes: Vec::new(),
-        pseudonym_key: Secret::new("00".repeat(32)),
+        pseudonym_key: Secret::new("00".repeat(32)).into(),
         settings_history: SettingsHistory::default(),
         source_settings: std::collections::BTreeMap::new(),
         feed: None,

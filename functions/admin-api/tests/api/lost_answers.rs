@@ -44,7 +44,7 @@ impl Contoso {
                 expires_at: None,
             }],
             sign_in_codes: vec![SignInCode { sha256: token_hash(&code), role: Role::Admin, expires_at: minute(15) }],
-            pseudonym_key: Secret::new("key"),
+            pseudonym_key: Secret::new("key").into(),
             settings_history: SettingsHistory::default(),
             source_settings: std::collections::BTreeMap::new(),
             feed: None,

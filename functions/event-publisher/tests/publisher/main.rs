@@ -22,7 +22,7 @@ fn new_tenant(id: TenantId, settings: TenantSettings, created_at: Timestamp) -> 
         sources: Vec::new(),
         tokens: Vec::new(),
         sign_in_codes: Vec::new(),
-        pseudonym_key: Secret::new("key"),
+        pseudonym_key: Secret::new("key").into(),
         settings_history: SettingsHistory::default(),
         source_settings: std::collections::BTreeMap::new(),
         feed: None,

@@ -14,7 +14,7 @@ const MOST_SHOWN: usize = 10;
 pub async fn run(name: &str, user: Option<&str>, device: Option<&str>, common: &Common) -> Result<(), BoxError> {
     let app = App::open(&common.place).await?;
     let tenant = app.tenant(name).await?;
-    let subject = admin_api::subject(&tenant, user, device)?;
+    let subject = admin_api::subject(tenant.pseudonyms()?, user, device)?;
     let known = admin_api::known_to_diagnostics(&app.store, &tenant, app.now(), true).await?;
     let archive = app.exporter.archive();
     let diagnosis = archive.ask(&tenant, app.now(), move |reader| reader.diagnose(&subject, known)).await?;

@@ -45,7 +45,7 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
         sources: Vec::new(),
         tokens: Vec::new(),
         sign_in_codes: Vec::new(),
-        pseudonym_key: Secret::new(pseudonym_key),
+        pseudonym_key: Secret::new(pseudonym_key).into(),
         settings_history: SettingsHistory::default(),
         source_settings: std::collections::BTreeMap::new(),
         version: 0,

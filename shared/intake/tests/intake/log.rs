@@ -41,7 +41,7 @@ impl Hooks {
             sources: vec![secret("fleet"), secret("jamf")],
             tokens: Vec::new(),
             sign_in_codes: Vec::new(),
-            pseudonym_key: Secret::new("00".repeat(32)),
+            pseudonym_key: Secret::new("00".repeat(32)).into(),
             settings_history: SettingsHistory::default(),
             source_settings: std::collections::BTreeMap::new(),
             feed: None,

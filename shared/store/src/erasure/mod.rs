@@ -125,7 +125,8 @@ impl Store {
         formats::must_have_erasures(tenant.settings.format)?;
         let began = tokio::time::Instant::now();
         let found = self.find_all_of(tenant, subject, now).await?;
-        let key = tenant.pseudonym_key.clone();
+        let key = self.people_key(&tenant.id).await?;
+        let key = key.ok_or_else(|| StoreError::Refused("the tenant does not exist".to_owned()))?;
         let tombstones = Tombstones::new(&tenant.id, key, &found.users, &found.identifiers, now);
         let mut record = ErasureRecord {
             id: id.to_owned(),

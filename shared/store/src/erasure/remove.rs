@@ -10,7 +10,7 @@ use crate::formats;
 use crate::item::{Item, item_key, text};
 use crate::keys::{PK, SK, tenant_pk};
 use crate::tenants::{DIRECTORY, TENANT};
-use crate::{CAPACITY, Cause, Sealing, Store, StoreError};
+use crate::{CAPACITY, Cause, Store, StoreError};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use vestibule_domain::{TenantId, Timestamp};
 
@@ -83,9 +83,9 @@ impl Store {
     pub async fn remove_tenant(&self, tenant: &TenantId, now: Timestamp) -> Result<u64, StoreError> {
         // From here on nobody is authenticated for it.
         // What is sealed goes unopened: its key may be gone.
-        let unopened = self.clone().leaving_senders_sealed();
+        let unopened = self.clone().leaving_senders_sealed().leaving_people_sealed();
         let closed = unopened.change_tenant(tenant, |tenant| {
-            tenant.sealing = Sealing::default();
+            tenant.sealing.leave_senders_out();
             tenant.webhook_secrets.clear();
             tenant.sources.clear();
             tenant.tokens.clear();

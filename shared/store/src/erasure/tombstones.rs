@@ -10,7 +10,7 @@ use crate::erasure::mentions::addresses;
 use crate::item::{DATA, EXPIRES, Item, item_key, n, number, s};
 use crate::keys::{PK, SK, tenant_pk};
 use crate::tenants::{ERASURES, TENANT};
-use crate::{CAPACITY, Cause, Consistency, Secret, Store, StoreError};
+use crate::{CAPACITY, Cause, Secret, Store, StoreError};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use hmac::{Hmac, Mac as _};
@@ -150,8 +150,8 @@ impl Store {
             return Ok(Some(tombstones));
         }
         // A tenant that was removed and added again has another key, so none that is remembered will do.
-        let Some(owner) = self.read_tenant(tenant, Consistency::Strong).await? else { return Ok(None) };
-        let mut read = Tombstones::none(tenant, owner.pseudonym_key);
+        let Some(key) = self.people_key(tenant).await? else { return Ok(None) };
+        let mut read = Tombstones::none(tenant, key);
         let query = self
             .client
             .query()

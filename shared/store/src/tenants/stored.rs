@@ -5,7 +5,9 @@
 //! of format 1 refuse settings that they do not know, but ignore other members: where they may run, what they do not know
 //! lies in `newer`. If one of them writes the tenant, it leaves that out, and what it wrote counts.
 
-use super::{ApiToken, Role, Sealing, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant};
+use super::{
+    ApiToken, PseudonymKey, Role, Sealing, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -26,19 +28,28 @@ pub(super) struct StoredTenant {
     tokens: Vec<StoredToken>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sign_in_codes: Vec<StoredCode>,
-    pseudonym_key: String,
+    /// Absent if it is sealed. Programs that know of no seals refuse a tenant without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pseudonym_key: Option<String>,
     #[serde(default, skip_serializing_if = "SettingsHistory::is_empty")]
     settings_history: SettingsHistory,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     newer: Option<Newer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed_pseudonym_key: Option<String>,
 }
 
 impl StoredTenant {
     /// Whether it has what its senders' secrets are in.
     pub(super) const fn has_secrets(&self) -> bool {
         self.webhook_secrets.is_some() || self.sealed.is_some()
+    }
+
+    /// Whether it has the key of its pseudonyms, in clear or sealed.
+    pub(super) const fn has_pseudonym_key(&self) -> bool {
+        self.pseudonym_key.is_some() || self.sealed_pseudonym_key.is_some()
     }
 }
 
@@ -165,7 +176,7 @@ struct StoredCode {
 impl From<&Tenant> for StoredTenant {
     fn from(tenant: &Tenant) -> Self {
         let exposed = |secret: &Secret| secret.expose().to_owned();
-        let sealed = tenant.sealing.text();
+        let (sealed, sealed_pseudonym_key) = (tenant.sealing.senders(), tenant.sealing.people());
         Self {
             id: tenant.id.clone(),
             created_at: tenant.created_at,
@@ -176,10 +187,14 @@ impl From<&Tenant> for StoredTenant {
                 Some(_) => Vec::new(),
             },
             sealed: sealed.map(str::to_owned),
+            pseudonym_key: match sealed_pseudonym_key {
+                None => tenant.pseudonym_key.0.as_ref().map(exposed),
+                Some(_) => None,
+            },
+            sealed_pseudonym_key: sealed_pseudonym_key.map(str::to_owned),
             source_settings: tenant.source_settings.clone(),
             tokens: tenant.tokens.iter().cloned().map(StoredToken::from).collect(),
             sign_in_codes: tenant.sign_in_codes.iter().cloned().map(StoredCode::from).collect(),
-            pseudonym_key: exposed(&tenant.pseudonym_key),
             settings_history: tenant.settings_history.clone(),
             newer: None,
         }
@@ -201,11 +216,11 @@ impl From<StoredTenant> for Tenant {
             source_settings: stored.source_settings,
             tokens: stored.tokens.into_iter().map(ApiToken::from).collect(),
             sign_in_codes: stored.sign_in_codes.into_iter().map(SignInCode::from).collect(),
-            pseudonym_key: Secret::new(stored.pseudonym_key),
+            pseudonym_key: PseudonymKey(stored.pseudonym_key.map(Secret::new)),
             settings_history,
             version: 0,
             feed: None,
-            sealing: stored.sealed.map(Sealing::closed).unwrap_or_default(),
+            sealing: Sealing::closed(stored.sealed, stored.sealed_pseudonym_key),
         }
     }
 }

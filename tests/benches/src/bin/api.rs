@@ -216,7 +216,7 @@ async fn add_tenant(table: &Table, now: Timestamp) -> Result<String, BoxError> {
             expires_at: None,
         }],
         sign_in_codes: Vec::new(),
-        pseudonym_key: Secret::new("key"),
+        pseudonym_key: Secret::new("key").into(),
         settings_history: SettingsHistory::default(),
         source_settings: std::collections::BTreeMap::new(),
         version: 0,

@@ -46,7 +46,7 @@ pub async fn a_tenant_is_added_though_nobody_heard(engine: &Engine) {
     assert_eq!(store.tenants().await.unwrap(), [tenant()]);
     // Another tenant of that name has other secrets.
     let mut other = new("contoso");
-    other.pseudonym_key = Secret::new("another key");
+    other.pseudonym_key = Secret::new("another key").into();
     assert!(matches!(store.create_tenant(&mut other).await, Err(StoreError::Exists)));
     assert_eq!(store.tenant(&tenant()).await.unwrap(), Some(added));
     table.drop().await;

@@ -14,7 +14,8 @@ use vestibule_store::{PullApp, Secret, SourceSecret, Store, StoreError, Tenant};
 use vestibule_vault::{HELD_FOR, KmsVault};
 
 /// What must not lie in a table in clear.
-const SECRETS: [&str; 6] = ["whsec_new", "whsec_old", "of-jamf", "https://chat.example/s3cret", "muting", "of-the-app"];
+const SECRETS: [&str; 7] =
+    ["whsec_new", "whsec_old", "of-jamf", "https://chat.example/s3cret", "muting", "of-the-app", "of-the-people"];
 
 fn vault(table: &Table, kms: &Kms, key: Option<&str>, clock: &Clock) -> Arc<KmsVault> {
     Arc::new(KmsVault::new(&kms.sdk(), &table.name, key, clock.clone()))
@@ -26,7 +27,12 @@ fn sealing(table: &Table, kms: &Kms) -> Store {
 
 fn contoso() -> Tenant {
     let jamf = SourceSecret { source: "jamf".to_owned(), secret: Secret::new("of-jamf"), created_at: T0 };
-    Tenant { sources: vec![jamf], ..new("contoso") }
+    let pseudonym_key = Secret::new("of-the-people").into();
+    Tenant { sources: vec![jamf], pseudonym_key, settings: pseudonyms(), ..new("contoso") }
+}
+
+fn pseudonyms() -> TenantSettings {
+    TenantSettings { pseudonymise: true, ..TenantSettings::default() }
 }
 
 fn keys() -> Keys {
@@ -54,6 +60,7 @@ async fn reads_all(store: &Store) -> Result<(), StoreError> {
     let read = store.tenant(&tenant()).await?.unwrap();
     assert_eq!(read.secrets().collect::<Vec<_>>(), ["whsec_new", "whsec_old"]);
     assert_eq!(read.source_secrets("jamf").collect::<Vec<_>>(), ["of-jamf"]);
+    assert_eq!(read.pseudonyms()?, Some(&Secret::new("of-the-people")));
     assert_eq!(store.channel_keys(&tenant(), "chat").await?, Some(keys()));
     assert_eq!(store.mute_key(&tenant()).await?, Some(Secret::new("muting")));
     assert_eq!(store.pull_secret(&tenant()).await?, Some(Secret::new("of-the-app")));
@@ -86,15 +93,20 @@ pub async fn secrets_are_sealed_each_for_its_item(engine: &Engine) {
     let store = sealing(&table, &kms);
     fill(&store).await;
     assert_eq!(in_clear(&table).await, [] as [&str; 0]);
-    assert_eq!(kms.calls(), 4);
+    assert_eq!(kms.calls(), 5);
     reads_all(&store).await.unwrap();
-    assert_eq!(kms.calls(), 4, "whoever sealed them holds the keys");
+    assert_eq!(kms.calls(), 5, "whoever sealed them holds the keys");
     // Another process asks for each key once.
     let other = sealing(&table, &kms);
     for _ in 0..2 {
         reads_all(&other).await.unwrap();
-        assert_eq!(kms.calls(), 8);
+        assert_eq!(kms.calls(), 10);
     }
+    // Nobody asks for the key of pseudonyms of a tenant that has none.
+    store.create_tenant(&mut new("fabrikam")).await.unwrap();
+    assert_eq!(kms.calls(), 12);
+    let fabrikam = other.tenant(&TenantId::parse("fabrikam").unwrap()).await.unwrap().unwrap();
+    assert_eq!((fabrikam.pseudonyms().unwrap(), kms.calls()), (None, 13));
 }
 
 /// Settings, tokens and sources' settings leave the sealed text as it is.
@@ -125,7 +137,7 @@ pub async fn secrets_in_clear_are_read_and_sealed_when_it_is_time(engine: &Engin
     store.begin_format(StoredFormat::First).await.unwrap();
     fill(&store).await;
     // Settings from elsewhere say nothing of the tenant's format.
-    let settings = || TenantSettings { device_limit: 9, format: StoredFormat::Second, ..TenantSettings::default() };
+    let settings = || TenantSettings { device_limit: 9, format: StoredFormat::Second, ..pseudonyms() };
     changed(&store, &|one| one.settings = settings()).await.unwrap();
     assert_eq!((in_clear(&table).await.len(), kms.calls()), (SECRETS.len(), 0));
     reads_all(&table.store).await.unwrap();
@@ -135,13 +147,16 @@ pub async fn secrets_in_clear_are_read_and_sealed_when_it_is_time(engine: &Engin
     reads_all(&store).await.unwrap();
     assert!(matches!(table.store.seal_secrets(&tenant()).await, Err(StoreError::Sealed(_))));
     assert_eq!(in_clear(&table).await.len(), SECRETS.len());
+    // Whoever changes something of the tenant need not be able to seal the key of its pseudonyms.
+    changed(&store, &|one| one.tokens.clear()).await.unwrap();
+    assert_eq!(in_clear(&table).await, SECRETS[3..]);
     assert_eq!(store.seal_secrets(&tenant()).await.unwrap(), 4);
     assert_eq!(in_clear(&table).await, [] as [&str; 0]);
     reads_all(&sealing(&table, &kms)).await.unwrap();
     // Once more is another key for each.
     let (before, calls) = (only(&table, "n#contoso", "channel#chat").await, kms.calls());
     assert_eq!(store.seal_secrets(&tenant()).await.unwrap(), 4);
-    assert!(kms.calls() >= calls + 4);
+    assert!(kms.calls() >= calls + 5);
     assert_ne!(only(&table, "n#contoso", "channel#chat").await["sl"], before["sl"]);
     reads_all(&sealing(&table, &kms)).await.unwrap();
     assert_eq!(store.seal_secrets(&TenantId::parse("nobody").unwrap()).await.unwrap(), 0);
@@ -160,11 +175,12 @@ pub async fn without_the_key_nothing_is_opened_or_lost(engine: &Engine) {
     is_sealed(without.mute_key(&tenant()).await.map(drop));
     is_sealed(without.pull_secret(&tenant()).await.map(drop));
     is_sealed(without.set_mute_key(&tenant(), &Secret::new("in clear")).await);
-    let leaving = table.another_store().leaving_senders_sealed();
+    let leaving = table.another_store().leaving_senders_sealed().leaving_people_sealed();
     let read = leaving.tenant(&tenant()).await.unwrap().unwrap();
+    is_sealed(read.pseudonyms().map(drop));
     assert_eq!(
         (read.secrets().count(), read.sources.len(), read.settings),
-        (0, 0, TenantSettings { format: StoredFormat::Second, ..TenantSettings::default() })
+        (0, 0, TenantSettings { format: StoredFormat::Second, ..pseudonyms() })
     );
     changed(&leaving, &|one| one.tokens.clear()).await.unwrap();
     is_sealed(changed(&leaving, &|one| one.webhook_secrets.push(Secret::new("whsec_mine"))).await);

@@ -24,7 +24,7 @@ pub(crate) fn new(name: &str) -> Tenant {
             expires_at: None,
         }],
         sign_in_codes: Vec::new(),
-        pseudonym_key: Secret::new("key"),
+        pseudonym_key: Secret::new("key").into(),
         settings_history: SettingsHistory::default(),
         source_settings: std::collections::BTreeMap::new(),
         version: 0,
@@ -57,7 +57,7 @@ pub async fn a_tenant_is_created_once_and_changed_on_condition(engine: &Engine) 
     for name in ["fabrikam", "contoso"] {
         store.create_tenant(&mut new(name)).await.unwrap();
     }
-    let mut again = Tenant { pseudonym_key: Secret::new("another key"), ..new("contoso") };
+    let mut again = Tenant { pseudonym_key: Secret::new("another key").into(), ..new("contoso") };
     assert!(matches!(store.create_tenant(&mut again).await, Err(StoreError::Exists)));
     let names: Vec<String> = store.tenants().await.unwrap().into_iter().map(String::from).collect();
     assert_eq!(names, ["contoso", "fabrikam"]);

@@ -55,16 +55,17 @@ async fn dead_letter(cloud: &Cloud, queue: &str) {
 
 /// Each role opens the kinds of secrets that its function needs, and no other, whatever it reads.
 async fn opened_by_whoever_needs_it(cloud: &Cloud, id: &TenantId) {
+    let settings = cloud.store("one").tenant(id).await.unwrap().unwrap().settings;
     for (function, opens) in [
-        ("enrollment-events", [true, false, false, false]),
-        ("esp-status", [true, false, false, false]),
-        ("admin-api", [true, false, true, false]),
-        ("notify", [false, true, true, false]),
-        ("graph-pull", [false, false, false, true]),
-        ("abandonment-sweep", [false; 4]),
-        ("event-publisher", [false; 4]),
-        ("report-export", [false; 4]),
-        ("report-tick", [false; 4]),
+        ("enrollment-events", [true, false, false, false, true]),
+        ("esp-status", [true, false, false, false, true]),
+        ("admin-api", [true, false, true, false, true]),
+        ("notify", [false, true, true, false, true]),
+        ("graph-pull", [false, false, false, true, true]),
+        ("abandonment-sweep", [false, false, false, false, true]),
+        ("event-publisher", [false; 5]),
+        ("report-export", [false, false, false, false, true]),
+        ("report-tick", [false; 5]),
     ] {
         let store = cloud.store_under("one", function);
         let read = [
@@ -72,6 +73,8 @@ async fn opened_by_whoever_needs_it(cloud: &Cloud, id: &TenantId) {
             store.channel_keys(id, "chat").await.map(|one| one.is_some()),
             store.mute_key(id).await.map(|one| one.is_some()),
             store.pull_secret(id).await.map(|one| one.is_some()),
+            // Who was erased is remembered by the key of pseudonyms.
+            store.tombstones(id, &settings).await.map(|one| one.is_some()),
         ];
         for (read, opens) in read.into_iter().zip(opens) {
             match read {

@@ -194,7 +194,8 @@ async fn administrator(place: &impl Place, tenancy: &Tenancy) {
     let made = done(change(place, tenancy, Method::POST, "/api/devices/esp-profiles", &profile).await, 201).json();
     let path = format!("/api/devices/esp-profiles/{}", made["id"].as_str().unwrap());
     done(change(place, tenancy, Method::DELETE, &path, &Value::Null).await, 204);
-    done(change(place, tenancy, Method::PATCH, "/api/tenant", &json!({"macosIdleLimitMinutes": 45})).await, 200);
+    let settings = json!({"macosIdleLimitMinutes": 45, "pseudonymise": true});
+    done(change(place, tenancy, Method::PATCH, "/api/tenant", &settings).await, 200);
 
     let address = json!({"url": "https://vestibule.example"});
     done(change(place, tenancy, Method::POST, "/api/sources/nanomdm/secrets", &address).await, 201);

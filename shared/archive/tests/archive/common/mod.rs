@@ -77,7 +77,7 @@ impl World {
             sources: Vec::new(),
             tokens: Vec::new(),
             sign_in_codes: Vec::new(),
-            pseudonym_key: Secret::new("key"),
+            pseudonym_key: Secret::new("key").into(),
             settings_history: SettingsHistory::default(),
             source_settings: std::collections::BTreeMap::new(),
             feed: None,
