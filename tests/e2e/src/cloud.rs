@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use vestibule_host::{Clients, Endpoint, REGION};
-use vestibule_permissions::{Asked, Judged, Policy, Wire, sdk_at};
+use vestibule_permissions::{Asked, Judged, Policy, Wire, sdk_as, sdk_at};
 use vestibule_platform::Clock;
 use vestibule_store::Store;
 use vestibule_test_tools::free_port;
@@ -123,16 +123,17 @@ impl Cloud {
     /// The same, but secrets are opened and sealed by what the role of a function may.
     pub fn store_under(&self, stack: &str, function: &str) -> Store {
         let (table, secrets_key) = (self.output(stack, "TableName"), self.output(stack, "SecretsKeyArn"));
-        let sdk = sdk_at(&self.url, &self.key_of(stack, function));
+        let Session { key, secret, token } = self.session_of(stack, function);
+        let sdk = sdk_as(&self.url, (&key, &secret, Some(token)));
         let vault = KmsVault::new(&sdk, &table, Some(&secrets_key), Clock::system());
         Store::new(self.clients.dynamodb.clone(), table).with_vault(Arc::new(vault))
     }
 
-    /// The access key under which a function runs.
-    fn key_of(&self, stack: &str, function: &str) -> String {
+    /// The session under which a function runs.
+    fn session_of(&self, stack: &str, function: &str) -> Session {
         let name = self.name(stack, &logical_id(function));
         let about = self.aws(&["lambda", "get-function-configuration", "--function-name", &name]);
-        access_key(about["FunctionArn"].as_str().unwrap(), about["Role"].as_str().unwrap())
+        Session::of(about["FunctionArn"].as_str().unwrap(), about["Role"].as_str().unwrap())
     }
 
     /// The emulator's address.
@@ -250,7 +251,7 @@ impl Cloud {
     pub fn permissions(&self, stack: &str) -> BTreeMap<String, Judged> {
         let asked = self.wire.asked();
         let of = |(function, policy): (String, Policy)| {
-            let key = self.key_of(stack, &function);
+            let key = self.session_of(stack, &function).key;
             let calls: Vec<&Asked> = asked.iter().filter(|(by, _)| *by == key).map(|(_, call)| call).collect();
             assert!(!calls.is_empty(), "{function}: no call under {key}");
             (function, Judged::of(&policy, calls))
@@ -277,10 +278,20 @@ pub fn logical_id(function: &str) -> String {
     function.split('-').map(capital).collect()
 }
 
-/// The access key that the emulator gives a function that runs under a role.
-fn access_key(function: &str, role: &str) -> String {
-    let digest = Sha256::digest(format!("{function}:{role}"));
-    digest[..8].iter().fold("ASIA".to_owned(), |key, byte| format!("{key}{byte:02X}"))
+/// What the emulator gives a function that runs under a role.
+struct Session {
+    key: String,
+    secret: String,
+    token: String,
+}
+
+impl Session {
+    fn of(function: &str, role: &str) -> Self {
+        let hex = |text: &str| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let digest = hex(&format!("{function}:{role}"));
+        let key = format!("ASIA{}", digest[..16].to_uppercase());
+        Self { key, secret: hex(&format!("secret:{digest}")), token: hex(&format!("token:{digest}")) }
+    }
 }
 
 async fn emulator(tools: &Path, folder: &TempDir) -> (Child, String, Wire) {

@@ -85,7 +85,12 @@ impl Kms {
 
 /// What the SDK needs to reach services of this machine, with `keys` both as its access key and as its secret.
 pub fn sdk_at(url: &str, keys: &str) -> SdkConfig {
-    let credentials = SharedCredentialsProvider::new(Credentials::new(keys, keys, None, None, "tests"));
+    sdk_as(url, (keys, keys, None))
+}
+
+/// The same with an access key, its secret, and the token of a session.
+pub fn sdk_as(url: &str, (key, secret, token): (&str, &str, Option<String>)) -> SdkConfig {
+    let credentials = SharedCredentialsProvider::new(Credentials::new(key, secret, token, None, "tests"));
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))

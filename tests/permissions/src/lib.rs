@@ -14,7 +14,7 @@ mod requests;
 mod wire;
 
 pub use calls::Asked;
-pub use kms::{KEY, Kms, sdk_at};
+pub use kms::{KEY, Kms, sdk_as, sdk_at};
 pub use policy::{Grant, Policy};
 pub use wire::Wire;
 
