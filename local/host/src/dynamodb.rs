@@ -323,6 +323,18 @@ mod tests {
         engine
     }
 
+    #[test]
+    fn connections_share_no_lock() {
+        let connection = Connection::open_in_memory().unwrap();
+        let is = |option: &str| {
+            let used =
+                connection.query_row("SELECT sqlite_compileoption_used(?1)", [option], |row| row.get::<_, bool>(0));
+            used.unwrap()
+        };
+        // As `.cargo/config.toml` says.
+        assert!(!is("ENABLE_MEMORY_MANAGEMENT") && is("DEFAULT_MEMSTATUS=0"));
+    }
+
     #[tokio::test]
     async fn a_write_does_not_read_the_whole_stream() {
         let folder = tempfile::tempdir().unwrap();
