@@ -21,9 +21,11 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+mod deflate;
 mod old;
 mod updates;
 
+use deflate::deflated;
 use updates::{Sender, UpdateWriter, Updates};
 
 const FORMAT: u8 = 4;
@@ -37,8 +39,6 @@ pub const MAX_EVENTS: usize = 10_000;
 const MAX_INFLATED: usize = 8 * MAX_PLAIN;
 /// See [`MAX_INFLATED`].
 const MAX_ROWS: usize = 10 * MAX_EVENTS;
-/// A higher level costs more time than the bytes it saves are worth.
-const LEVEL: u8 = 6;
 
 /// Why stored bytes cannot be read as a history.
 #[derive(Debug, thiserror::Error)]
@@ -279,11 +279,6 @@ fn pack(
     if bytes > MAX_PLAIN {
         return Err(TooLarge { events: count, bytes });
     }
-    let deflated = |first: u8, plain: &[u8]| {
-        let mut bytes = vec![first];
-        bytes.extend(miniz_oxide::deflate::compress_to_vec(plain, LEVEL));
-        bytes
-    };
     Ok(Encoded { data: deflated(first, &plain), beside: beside.map(|beside| deflated(old::BESIDE_3, &beside)) })
 }
 
@@ -370,8 +365,7 @@ struct Unpacked {
 }
 
 fn inflated(deflated: &[u8]) -> Result<Vec<u8>, CodecError> {
-    miniz_oxide::inflate::decompress_to_vec_with_limit(deflated, MAX_INFLATED)
-        .map_err(|_| CodecError::Corrupt("does not inflate"))
+    deflate::inflated(deflated, MAX_INFLATED).ok_or(CodecError::Corrupt("does not inflate"))
 }
 
 /// Reads the earlier bases and what else there is.
