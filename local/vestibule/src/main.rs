@@ -13,6 +13,11 @@ use clap::Parser as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
+/// Gives freed memory back, however many threads had a part of it.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What others than the owner may not do with a new file: anything.
 const OTHERS: u32 = 0o077;
 

@@ -24,6 +24,11 @@ use vestibule_simulator::Scenario;
 use vestibule_store::Store;
 use vestibule_webhook::{Received, parse};
 
+/// The program's.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// When the sample ends, and as of when the file is.
 const UNTIL_MS: i64 = 2_000_000_000_000;
 const DAYS: u32 = 30;

@@ -33,6 +33,11 @@ use vestibule_platform::credentials::new_webhook_secret;
 use vestibule_platform::{Bus, Clock, Config};
 use vestibule_store::{Secret, Store};
 
+/// The program's.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const CONNECTIONS: [usize; 3] = [1, 8, 32];
 const ROUNDS: usize = 3;
 const TABLE: &str = "vestibule";

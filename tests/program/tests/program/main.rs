@@ -1,6 +1,7 @@
 //! Tests of the program from outside, by subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod allocator;
 mod api;
 mod backup;
 mod bad_input;
