@@ -52,8 +52,10 @@ async fn main() -> Result<(), BoxError> {
         measured.bus_bytes
     );
     println!(
-        "a request: {:.2} calls of {CALL_MS} ms, {:.3} ms of processor; a record: {:.2} calls, {:.3} ms",
+        "a request: {:.2} calls of {CALL_MS} ms, and {:.2} that are made once in a while, {:.3} ms of processor; a record: \
+         {:.2} calls, {:.3} ms",
         measured.calls_per_request,
+        measured.paused_calls_per_request,
         measured.hook_time.as_secs_f64() * 1e3,
         measured.publisher_calls_per_record,
         measured.record_time.as_secs_f64() * 1e3

@@ -75,8 +75,10 @@ pub struct Measured {
     pub records_per_event: f64,
     /// Those of heads and links, which the template's filter lets through.
     pub heads_per_event: f64,
-    /// Calls that a request waits for, one after another, on average.
+    /// Calls that a request waits for, one after another, on average, but for those that are made once in a while.
     pub calls_per_request: f64,
+    /// Those that are made once in a while: as few requests as the sample has pay nearly all of them.
+    pub paused_calls_per_request: f64,
     /// Calls of the publisher for each record.
     pub publisher_calls_per_record: f64,
     /// Processor time of a request in the webhook, and of a record in the publisher, of this machine and profile.
@@ -331,7 +333,9 @@ pub async fn measure(scenario: &Scenario) -> Result<Measured, BoxError> {
     measured.hook_time /= u32::try_from(all.len().max(1))?;
     measured.record_time = given.time / u32::try_from(given.records.max(1))?;
     let requests = all.len().max(1) as f64;
-    measured.calls_per_request = of(&hook, |_| true).calls as f64 / requests;
+    let paused = |cause| matches!(cause, Cause::Tenant | Cause::Deliveries);
+    measured.calls_per_request = of(&hook, |cause| !paused(cause)).calls as f64 / requests;
+    measured.paused_calls_per_request = of(&hook, paused).calls as f64 / requests;
     measured.publisher_calls_per_record = of(&publisher, |_| true).calls as f64 / given.records.max(1) as f64;
     let published = world.calls.events.swap(0, Ordering::SeqCst);
     let news = world.calls.news.swap(0, Ordering::SeqCst);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
-use vestibule_e2e::{Cloud, checkov, workspace};
+use vestibule_e2e::{Cloud, FUNCTIONS, checkov, workspace};
 
 fn template() -> String {
     std::fs::read_to_string(workspace().join("infra/template.yaml")).unwrap()
@@ -164,7 +164,7 @@ async fn deployed_with_all_that_a_reviewer_asks() {
     let logs = logs["logGroups"].as_array().unwrap();
     assert!(logs.len() > 8 && logs.iter().all(|group| group["kmsKeyId"] == key.as_str()), "{logs:?}");
     let roles = cloud.aws(&["iam", "list-roles", "--path-prefix", "/vestibule/"]);
-    assert_eq!(roles["Roles"].as_array().unwrap().len(), 8, "{roles}");
+    assert_eq!(roles["Roles"].as_array().unwrap().len(), FUNCTIONS.len(), "{roles}");
     let tags = || -> BTreeSet<String> {
         let stack = cloud.aws(&["cloudformation", "describe-stacks", "--stack-name", "own"]);
         let tags = stack["Stacks"][0]["Tags"].as_array().unwrap().iter();
