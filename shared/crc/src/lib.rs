@@ -3,9 +3,11 @@
 //! It stands in the place of the registry's `crc-fast`, which the SDK's client of S3 and the local bucket ask for
 //! (`[patch.crates-io]` of the workspace), with as much of it as they use. The other has the tables of fifty sums, 660 KB that
 //! can't be compressed, in every program that speaks to S3. CRC-32, which is what the SDK sends, is `crc32fast`'s, by the
-//! processor's own instructions; the two others are only met in answers about what other programs put there.
+//! processor's own instructions; the two others are only met in answers about what other programs put there, and are `crc`'s.
 //!
 //! Must stay true: a sum does not depend on how what it is of was cut into parts.
+
+use crc::{CRC_32_ISCSI, CRC_64_NVME, Crc};
 
 /// A sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,93 +20,51 @@ pub enum CrcAlgorithm {
     Crc64Nvme,
 }
 
-/// Bytes that are taken at a time.
-const LANES: usize = 8;
-/// What each byte, followed by so many others, does to a sum.
-type Table = [[u64; 256]; LANES];
-
-static ISCSI: Table = table(0x82F6_3B78);
-static NVME: Table = table(0x9A6C_9329_AC4B_C9B5);
-
-/// The table of a polynomial whose bits are in reverse order.
-const fn table(polynomial: u64) -> Table {
-    let mut table = [[0; 256]; LANES];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut sum = byte as u64;
-        let mut bit = 0;
-        while bit < 8 {
-            sum = (sum >> 1) ^ (polynomial * (sum & 1));
-            bit += 1;
-        }
-        table[0][byte] = sum;
-        byte += 1;
-    }
-    let mut lane = 1;
-    while lane < LANES {
-        let mut byte = 0;
-        while byte < 256 {
-            let before: u64 = table[lane - 1][byte];
-            table[lane][byte] = (before >> 8) ^ table[0][(before & 0xFF) as usize];
-            byte += 1;
-        }
-        lane += 1;
-    }
-    table
-}
-
-/// Goes on with a sum over these bytes.
-fn go_on(table: &Table, mut sum: u64, bytes: &[u8]) -> u64 {
-    let (parts, rest) = bytes.as_chunks::<LANES>();
-    for part in parts {
-        let mixed = (sum ^ u64::from_le_bytes(*part)).to_le_bytes();
-        sum = mixed.iter().zip(table.iter().rev()).fold(0, |sum, (byte, lane)| sum ^ lane[usize::from(*byte)]);
-    }
-    for byte in rest {
-        sum = (sum >> 8) ^ table[0][usize::from(sum.to_le_bytes()[0] ^ byte)];
-    }
-    sum
-}
+static ISCSI: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+static NVME: Crc<u64> = Crc::<u64>::new(&CRC_64_NVME);
 
 /// A sum of what came so far.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Digest(Kind);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Kind {
     Hdlc(crc32fast::Hasher),
-    Iscsi(u64),
-    Nvme(u64),
+    Iscsi(crc::Digest<'static, u32>),
+    Nvme(crc::Digest<'static, u64>),
 }
 
-/// What the sums of 32 bits begin with, and what their result is changed by.
-const ALL_32: u64 = u32::MAX as u64;
+impl std::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Digest").finish_non_exhaustive()
+    }
+}
 
 impl Digest {
     /// The sum of nothing yet.
     pub fn new(algorithm: CrcAlgorithm) -> Self {
         Self(match algorithm {
             CrcAlgorithm::Crc32IsoHdlc => Kind::Hdlc(crc32fast::Hasher::new()),
-            CrcAlgorithm::Crc32Iscsi => Kind::Iscsi(ALL_32),
-            CrcAlgorithm::Crc64Nvme => Kind::Nvme(u64::MAX),
+            CrcAlgorithm::Crc32Iscsi => Kind::Iscsi(ISCSI.digest()),
+            CrcAlgorithm::Crc64Nvme => Kind::Nvme(NVME.digest()),
         })
     }
 
     /// Adds what comes next.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
-            Kind::Hdlc(hasher) => hasher.update(bytes),
-            Kind::Iscsi(sum) => *sum = go_on(&ISCSI, *sum, bytes),
-            Kind::Nvme(sum) => *sum = go_on(&NVME, *sum, bytes),
+            Kind::Hdlc(sum) => sum.update(bytes),
+            Kind::Iscsi(sum) => sum.update(bytes),
+            Kind::Nvme(sum) => sum.update(bytes),
         }
     }
 
     /// The sum of all that came.
     pub fn finalize(&self) -> u64 {
-        match &self.0 {
-            Kind::Hdlc(hasher) => hasher.clone().finalize().into(),
-            Kind::Iscsi(sum) => sum ^ ALL_32,
-            Kind::Nvme(sum) => !sum,
+        match self.0.clone() {
+            Kind::Hdlc(sum) => sum.finalize().into(),
+            Kind::Iscsi(sum) => sum.finalize().into(),
+            Kind::Nvme(sum) => sum.finalize(),
         }
     }
 }
@@ -121,6 +81,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const ALL_32: u64 = u32::MAX as u64;
     const ALL: [(CrcAlgorithm, u64, u64); 3] = [
         (CrcAlgorithm::Crc32IsoHdlc, 0xEDB8_8320, ALL_32),
         (CrcAlgorithm::Crc32Iscsi, 0x82F6_3B78, ALL_32),
