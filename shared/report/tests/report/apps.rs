@@ -75,6 +75,22 @@ fn counts(line: &Value) -> [u64; 8] {
     COUNTS.map(|name| line[name].as_u64().unwrap_or(0))
 }
 
+/// The same from the file's view; how it went is empty exactly where nobody tried it.
+fn of_view(conn: &rusqlite::Connection, from: Day, to: Day) -> Cells {
+    let sql = "SELECT app, model, sessions, tried, installed, failed, failing, not_needed, open, not_reported
+               FROM apps_by_day WHERE app IS NOT NULL AND day >= ?1 AND day < ?2";
+    let mut cells = Cells::new();
+    let mut statement = conn.prepare(sql).unwrap();
+    let mut rows = statement.query([from.get(), to.get()]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let counts: [Option<u64>; 8] = std::array::from_fn(|at| row.get(at + 2).unwrap());
+        assert_eq!([2, 3, 4].map(|at| counts[at].is_none()), [counts[1] == Some(0); 3]);
+        let cell = cells.entry((row.get(0).unwrap(), row.get(1).unwrap())).or_default();
+        cell.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count.unwrap_or(0));
+    }
+    cells
+}
+
 fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
@@ -92,8 +108,12 @@ fn added<'a>(cells: impl Iterator<Item = &'a [u64; 8]>) -> [u64; 8] {
 
 #[test]
 fn apps_by_model_are_what_the_sessions_add_up_to() {
-    let world = make(31);
+    let mut world = make(31);
     let (first, end) = world.working.reader().unwrap().window().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.sqlite");
+    world.working.publish(&file, None).unwrap();
+    let conn = rusqlite::Connection::open(&file).unwrap();
     for (from, to) in [(first, end), (end.plus(-8), end.plus(-1)), (end.plus(-2), end)] {
         let sessions = world.sessions(from, to);
         let expected = plainly(&sessions);
@@ -116,6 +136,7 @@ fn apps_by_model_are_what_the_sessions_add_up_to() {
             (all["appCount"].as_u64(), all["modelCount"].as_u64()),
             (Some(names.len() as u64), Some(models.len() as u64))
         );
+        assert_eq!(of_view(&conn, from, to), expected);
         let without =
             sessions.iter().filter(|one| !one.items.iter().any(|item| item.category == Category::Apps)).count();
         assert!(without > 0);

@@ -1,5 +1,6 @@
 -- What became of apps in sessions of the Enrollment Status Page, by the model of the device (docs/DOMAIN.md, N). A session
--- counts once for each app. A session of which no app was reported counts in a row without app, of which nothing else is known.
+-- counts once for each app. A session of which no app was reported counts in a row without app, of which nothing else is known. How an app
+-- went is empty where no session tried it, never 0.
 CREATE VIEW apps_by_day AS
 SELECT
   --: The day the sessions began, in the organisation's time zone.
@@ -14,10 +15,10 @@ SELECT
   --: sessions | How many had it.
   d.sessions AS sessions,
   CAST(CASE WHEN d.app_word <> 0 THEN d.tried END AS BIGINT) AS tried,
-  CAST(CASE WHEN d.app_word <> 0 THEN d.installed END AS BIGINT) AS installed,
+  CAST(CASE WHEN d.tried > 0 THEN d.installed END AS BIGINT) AS installed,
   --: sessions | In how many it ever failed.
-  CAST(CASE WHEN d.app_word <> 0 THEN d.failed END AS BIGINT) AS failed,
-  CAST(CASE WHEN d.app_word <> 0 THEN d.failing END AS BIGINT) AS failing,
+  CAST(CASE WHEN d.tried > 0 THEN d.failed END AS BIGINT) AS failed,
+  CAST(CASE WHEN d.tried > 0 THEN d.failing END AS BIGINT) AS failing,
   CAST(CASE WHEN d.app_word <> 0 THEN d.not_needed END AS BIGINT) AS not_needed,
   --: sessions | How many are in progress and wait for it.
   CAST(CASE WHEN d.app_word <> 0 THEN d.open END AS BIGINT) AS open,
