@@ -89,6 +89,28 @@ fn load(conn: &Connection, folder: &Path, rows: &[Vec<Value>], in_memory: usize,
     written
 }
 
+#[test]
+fn entries_are_kept_of_the_indexes_that_can_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let conn = empty(folder.path(), "a", 8_192, INDEXES);
+    let load = Load::new(folder.path().to_owned(), true);
+    for (table, _) in TABLES {
+        load.table(&conn, table, &COLUMNS, Again::Collides).unwrap();
+    }
+    let others = [
+        "by_name",
+        "by_seq_from_the_end",
+        "by_seq_with_more",
+        "by_seq_of_large",
+        "of_parts",
+        "by_empty",
+        "by_expression",
+    ];
+    assert_eq!(*load.others.borrow(), others);
+    let kept = load.held.borrow().iter().filter(|held| matches!(held.of, Of::Index)).count();
+    assert_eq!(kept, INDEXES.matches("CREATE INDEX").count() - others.len());
+}
+
 fn insert(conn: &Connection, rows: &[Vec<Value>]) {
     for (table, _) in TABLES {
         for row in rows {
