@@ -14,14 +14,17 @@ import { appAddress, failedOf, worseMark, worseOf } from './app-parts.js';
 import { espNavigation, rangeWords } from './esp-parts.js';
 import { askGotWorseApps, worseAppsCard } from './overview-worse.js';
 
-/** Apps and models that are told apart. */
+/** How many apps and models are listed. */
 const LISTED = { limit: 50, models: 6 };
+
+/** The key of a model's column; a model may be named as any other column is. */
+const columnOf = (model) => (model === null ? 'none' : `model ${model}`);
 
 /** The lines of each app by model; those of the other models under `others`. */
 function linesOf(answer) {
   const lines = new Map();
   for (const one of answer.cells) {
-    const key = one.otherModels ? 'others' : `model ${one.model}`;
+    const key = one.otherModels ? 'others' : columnOf(one.model);
     lines.set(JSON.stringify([one.app, key]), one);
   }
   return (app, key) => lines.get(JSON.stringify([app, key]));
@@ -58,10 +61,10 @@ function board(answer, worse) {
         render: (one) => [failedOf(one, answer.least), worseMark(since(one.app))],
       },
       ...answer.models.map(({ model }) => ({
-        key: `model ${model}`,
+        key: columnOf(model),
         label: model ?? 'Model not reported',
         numeric: true,
-        render: cell(`model ${model}`, model),
+        render: cell(columnOf(model), model),
       })),
       ...(others > 0
         ? [{ key: 'others', label: plural(others, 'other model'), numeric: true, render: cell('others', null) }]
@@ -88,6 +91,9 @@ function headline(answer) {
   if (!most) return 'No app was reported in these days.';
   if (!most.failed)
     return most.tried ? 'No app failed in these days.' : 'How the apps went was not reported in these days.';
+  // Only one that leads is named.
+  if (answer.apps[1]?.failed === most.failed)
+    return `Several apps failed in the most sessions: each in ${count(most.failed)}.`;
   return [
     'The app that fails in the most sessions is ',
     h('strong', null, most.app),
