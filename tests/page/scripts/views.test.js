@@ -167,14 +167,16 @@ test('devices come by the time they have left, those without a limit last', () =
   );
 });
 
+/** A session of an hour. */
+const session = {
+  startedAt: '2026-03-20T12:00:00.000Z',
+  endedAt: '2026-03-20T13:00:00.000Z',
+  lastEventAt: '2026-03-20T13:00:00.000Z',
+  deadline: '2026-03-20T13:00:00.000Z',
+  timedOut: false,
+};
+
 test('an item has its part of the session’s time, and none where its begin was not reported', () => {
-  const session = {
-    startedAt: '2026-03-20T12:00:00.000Z',
-    endedAt: '2026-03-20T13:00:00.000Z',
-    lastEventAt: '2026-03-20T13:00:00.000Z',
-    deadline: '2026-03-20T13:00:00.000Z',
-    timedOut: false,
-  };
   const item = (beganAt, settledAt) => ({ beganAt, settledAt });
   const at = (minute) => `2026-03-20T12:${minute}:00.000Z`;
   assert.deepEqual(spanOf(session, item(at(15), at(30))), { from: 0.25, to: 0.5, isOpen: false });
@@ -187,13 +189,6 @@ test('an item has its part of the session’s time, and none where its begin was
 });
 
 test('what a phase usually takes begins with it, is a part of the session’s time, and is nothing where it is unknown', () => {
-  const session = {
-    startedAt: '2026-03-20T12:00:00.000Z',
-    endedAt: '2026-03-20T13:00:00.000Z',
-    lastEventAt: '2026-03-20T13:00:00.000Z',
-    deadline: '2026-03-20T13:00:00.000Z',
-    timedOut: false,
-  };
   const phase = { startedAt: '2026-03-20T12:15:00.000Z' };
   assert.deepEqual(usualSpan(session, phase, 30), { from: 0.25, to: 0.75 });
   assert.deepEqual(usualSpan(session, phase, 300), { from: 0.25, to: 1 });

@@ -118,7 +118,7 @@ impl Store {
         Ok(())
     }
 
-    /// The key by which the people of a tenant are told apart without being named; `None` if there is no such tenant.
+    /// The key by which a tenant's people have pseudonyms; `None` if there is no such tenant.
     pub(crate) async fn people_key(&self, id: &TenantId) -> Result<Option<Secret>, StoreError> {
         let Some(mut tenant) = self.read_tenant(id, Consistency::Strong).await? else { return Ok(None) };
         self.open_people(id, &mut tenant).await?;

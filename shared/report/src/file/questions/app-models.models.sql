@@ -1,4 +1,4 @@
--- The models that are told apart, the commonest first; null where none was reported. All apps are counted, so a session counts
+-- The models that are listed, the commonest first; null where none was reported. All apps are counted, so a session counts
 -- once for each.
 -- answer: rows
 WITH $asked, $app_cells

@@ -41,7 +41,7 @@ const APP_COLUMNS: &str = "sessions, tried, CASE WHEN tried > 0 THEN installed E
   sessions - installed - failing - not_needed - open AS not_reported, 1.0 * failed / nullif(tried, 0) AS failure_rate,
   $low(failed - spread, tried) AS low, $high(failed + spread, tried) AS high";
 
-/// How many models are told apart.
+/// How many models are listed.
 const MODELS: &str = "CAST(coalesce(:models, 8) AS INTEGER)";
 
 /// The text that replaces a name.
