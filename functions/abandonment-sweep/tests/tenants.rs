@@ -6,18 +6,19 @@ mod erasures;
 
 use abandonment_sweep::Sweep;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::interceptors::{
-    AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextRef,
-};
-use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents, SharedHttpClient};
 use aws_sdk_dynamodb::error::BoxError;
-use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, StreamSpecification, WriteRequest};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use futures::TryStreamExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use tokio::sync::watch;
 use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_host::dynamodb::{DynamoDb, create_table};
 use vestibule_host::{Services, Template};
@@ -33,52 +34,69 @@ const LATER: Millis = Millis::from_days(2);
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Counts reads of tenants, and how many run in parallel.
-#[derive(Clone, Debug, Default)]
-struct Reads(Arc<[AtomicUsize; 3]>);
+/// The way to the table. It counts reads of tenants and how many run in parallel, and may hold the first ones until so
+/// many wait, so that what is counted does not depend on how quickly the table answers.
+#[derive(Clone, Debug)]
+struct Reads {
+    inner: SharedHttpClient,
+    counts: Arc<[AtomicUsize; 3]>,
+    held_until: Arc<watch::Sender<usize>>,
+}
+
+#[derive(Debug)]
+struct Way(Reads, SharedHttpConnector);
 
 impl Reads {
+    fn of(inner: SharedHttpClient) -> Self {
+        Self { inner, counts: Arc::default(), held_until: Arc::new(watch::Sender::new(0)) }
+    }
+
+    /// The first reads from now on are answered only when so many wait.
+    fn hold_until(&self, parallel: usize) {
+        self.held_until.send_replace(parallel);
+    }
+
+    /// The reads since the last call, and the most of them in parallel.
     fn take(&self) -> (usize, usize) {
-        let [all, most, _] = &*self.0;
+        let [all, most, _] = &*self.counts;
         (all.swap(0, Ordering::SeqCst), most.swap(0, Ordering::SeqCst))
     }
 }
 
-/// Whether a request asks for, or an answer contains, a tenant's item.
-fn is_tenant(item: Option<&Item>) -> bool {
-    item.and_then(|item| item.get("sk")).is_some_and(|key| key.as_s().is_ok_and(|key| key == "t"))
+/// Whether this reads a tenant's item.
+fn is_of_tenant(request: &HttpRequest) -> bool {
+    request.headers().get("x-amz-target").is_some_and(|target| target.ends_with(".GetItem"))
+        && request
+            .body()
+            .bytes()
+            .and_then(|body| serde_json::from_slice::<Value>(body).ok())
+            .is_some_and(|input| input["Key"]["sk"]["S"] == "t")
 }
 
-impl Intercept for Reads {
-    fn name(&self) -> &'static str {
-        "Reads"
+impl HttpClient for Reads {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(Way(self.clone(), self.inner.http_connector(settings, components)))
     }
+}
 
-    fn read_before_serialization(
-        &self,
-        context: &BeforeSerializationInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if is_tenant(context.input().downcast_ref::<GetItemInput>().and_then(GetItemInput::key)) {
-            let [all, most, now] = &*self.0;
+impl HttpConnector for Way {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if !is_of_tenant(&request) {
+            return self.1.call(request);
+        }
+        let Self(reads, inner) = self;
+        let (reads, inner) = (reads.clone(), inner.clone());
+        HttpConnectorFuture::new(async move {
+            let [all, most, now] = &*reads.counts;
             all.fetch_add(1, Ordering::SeqCst);
-            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        }
-        Ok(())
-    }
-
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let output = context.output_or_error().ok().and_then(|output| output.downcast_ref::<GetItemOutput>());
-        if is_tenant(output.and_then(GetItemOutput::item)) {
-            self.0[2].fetch_sub(1, Ordering::SeqCst);
-        }
-        Ok(())
+            let parallel = now.fetch_add(1, Ordering::SeqCst) + 1;
+            most.fetch_max(parallel, Ordering::SeqCst);
+            reads.held_until.send_if_modified(|until| parallel >= *until && std::mem::take(until) > 0);
+            reads.held_until.subscribe().wait_for(|until| *until == 0).await.unwrap();
+            let answer = inner.call(request).await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            answer
+        })
     }
 }
 
@@ -99,8 +117,8 @@ impl Many {
         // No stream is read here, and with one each write into memory would read all of it.
         let without = StreamSpecification::builder().stream_enabled(false).build().unwrap();
         client.update_table().table_name(TABLE).stream_specification(without).send().await.unwrap();
-        let reads = Reads::default();
-        let spied = client.config().to_builder().interceptor(reads.clone()).build();
+        let reads = Reads::of(client.config().http_client().unwrap());
+        let spied = client.config().to_builder().http_client(reads.clone()).build();
         let store = Store::new(Client::from_conf(spied), TABLE);
         let (tenant, enrollment) = first(&store, &client).await;
         let items = (0..tenants).flat_map(|number| copies(&tenant, &enrollment, number)).collect();
@@ -182,6 +200,7 @@ async fn ten_thousand_tenants_are_read_side_by_side_and_held_for_the_next_run() 
     let clock = minute.clone();
     let now = move || (BEGIN + LATER + Millis::from_minutes(clock.load(Ordering::SeqCst))).millis();
     let sweep = Sweep::new(many.store.clone(), Clock::driven(now));
+    many.reads.hold_until(16);
     let swept = sweep.run().await.unwrap();
     assert_eq!((swept.due, swept.flagged, swept.left), (10_000, 10_000, 0));
     // 625 rounds of sixteen: three seconds at 5 ms a call.
@@ -194,6 +213,7 @@ async fn ten_thousand_tenants_are_read_side_by_side_and_held_for_the_next_run() 
 
     many.write(100).await;
     minute.store(4, Ordering::SeqCst);
+    many.reads.hold_until(16);
     assert_eq!(sweep.run().await.unwrap().flagged, 100);
     assert_eq!(many.reads.take(), (100, 16), "what a tenant changed is seen within minutes");
 }
