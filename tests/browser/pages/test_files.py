@@ -1,5 +1,6 @@
 """The files. What must stay true: a download has the bytes of the file that is listed."""
 
+import base64
 import csv
 import hashlib
 import sqlite3
@@ -97,3 +98,50 @@ def test_each_table_is_a_csv_one_click_away(server, visit, page):
             "!one.querySelector('tr.empty') && !one.querySelector('.table-csv')).length"
         )
         assert without == 0, address
+
+
+# The pixels of a PNG: its size, how many colours it has, and how many of its pixels have a wanted one.
+PIXELS = """async ([base64, wanted]) => {
+    const bytes = Uint8Array.from(atob(base64), (one) => one.charCodeAt(0));
+    const image = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+    const canvas = new OffscreenCanvas(image.width, image.height);
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0);
+    const colours = new Map();
+    for (const pixel of new Uint32Array(context.getImageData(0, 0, image.width, image.height).data.buffer))
+        colours.set(pixel, (colours.get(pixel) ?? 0) + 1);
+    context.fillStyle = wanted;
+    context.fillRect(0, 0, 1, 1);
+    const [pixel] = new Uint32Array(context.getImageData(0, 0, 1, 1).data.buffer);
+    return { width: image.width, height: image.height, colours: colours.size, wanted: colours.get(pixel) ?? 0 };
+}"""
+
+
+def test_each_chart_and_table_is_a_picture_one_click_away(server, visit, page):
+    """A picture looks like the page in its theme: the bars of a table and the lines of a chart have their colours."""
+
+    def pixels_of(name, shape, member):
+        element = page.locator(shape).first
+        colour = element.evaluate(f"(one) => getComputedStyle(one).{member}")
+        with page.expect_download() as saved:
+            page.get_by_role("button", name=f"Download as PNG: {name}").first.click()
+        assert saved.value.suggested_filename.endswith(".png")
+        content = Path(saved.value.path()).read_bytes()
+        assert content.startswith(b"\x89PNG")
+        return page.evaluate(PIXELS, [base64.b64encode(content).decode(), colour])
+
+    span = server.settled
+    visit("#/overview", "Overview")
+    for theme in ("light", "dark"):
+        page.goto(f"{server.url}/#/incomplete{query(**span)}")
+        wait_for_view(page, "Incomplete enrollments")
+        page.get_by_label("Theme").select_option(theme)
+        drawn = pixels_of("Abandoned attempts by place", "main table.places .bar-picture rect", "fill")
+        # Twice the page's pixels, its letters smoothed in many shades, and the bars.
+        assert drawn["width"] > 1000 and drawn["colours"] > 50 and drawn["wanted"] > 2000, drawn
+        drawn = pixels_of("Abandoned attempts by place", "main .card", "backgroundColor")
+        assert drawn["wanted"] > 100_000, drawn
+        page.goto(f"{server.url}/#/overview")
+        wait_for_view(page, "Overview")
+        drawn = pixels_of("Share of attempts that were given up", "main .line-picture .series .line", "stroke")
+        assert drawn["width"] > 500 and drawn["wanted"] > 100, drawn

@@ -123,6 +123,31 @@ def test_a_file_shows_what_the_server_shows(server, new_page):
     assert offline.locator(".facts").inner_text() == online.locator(".facts").inner_text()
 
 
+def test_an_opened_file_leads_from_the_board_of_apps_to_the_sessions_of_one(server, new_page):
+    span = server.settled
+    app = server.get("/api/reports/apps", **span)["apps"][0]["app"]
+    online, offline = new_page(), new_page()
+    online.goto(server.url)
+    sign_in(online, server.token)
+    wait_for_view(online)
+    open_file(offline, server, server.file)
+    steps = [
+        ("Apps", "table", lambda page: page.get_by_role("link", name=app, exact=True).first),
+        (app, ".tile", lambda page: tile(page, "Failed").get_by_role("link")),
+        ("Enrollment Status Page sessions", "tbody tr", None),
+    ]
+    for page in (online, offline):
+        go(page, f"#/apps{query(**span)}", *steps[0][:2])
+    for heading, content, leads_on in steps:
+        for page in (online, offline):
+            expect(page.get_by_role("heading", level=1, name=heading)).to_be_visible()
+            expect(page.locator("main .view[data-pending], main > .loading")).to_have_count(0)
+            expect(page.locator(f"main {content}").first).to_be_visible()
+        assert numbers(offline) == numbers(online), heading
+        for page in (online, offline) if leads_on else ():
+            leads_on(page).click()
+
+
 def test_the_status_is_that_of_the_files_instant(server, page):
     open_file(page, server, server.file)
     go(page, "#/status", "Enrollment status", ".tile")

@@ -9,12 +9,13 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { addressOf, readAddress, segment } from '../assets/kit/address.js';
 import { called } from '../assets/kit/called.js';
-import { csvOf, fileName } from '../assets/kit/csv.js';
+import { csvOf } from '../assets/kit/csv.js';
 import { calendar, keptRange, lastDays, rangeIn } from '../assets/kit/filters.js';
 import * as format from '../assets/kit/format.js';
 import lexicon from '../assets/kit/lexicon.js';
 import { markedNotes, markedSpans, noteDays, notedOn } from '../assets/kit/notes.js';
 import { ApiProblem } from '../assets/kit/problem.js';
+import { fileName } from '../assets/kit/save.js';
 import * as words from '../assets/kit/words.js';
 
 test('numbers, times and days have the form that all surfaces have', () => {
@@ -166,8 +167,8 @@ test('a table as CSV: numbers as they are, quotation marks doubled, no text a fo
       '',
     ].join('\r\n'),
   );
-  assert.equal(fileName('Attempts by OS version'), 'attempts-by-os-version.csv');
-  assert.equal(fileName('…'), 'table.csv');
+  assert.equal(fileName('Attempts by OS version', 'csv'), 'attempts-by-os-version.csv');
+  assert.equal(fileName('…', 'png'), 'table.png');
 });
 
 test('annotations are marked on the days of a chart that they are of, and numbered in their order', () => {

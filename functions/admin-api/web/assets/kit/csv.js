@@ -28,9 +28,3 @@ const cell = (value) => {
  * @returns {string}
  */
 export const csvOf = (rows) => rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('');
-
-/** A file's name of a caption: `Attempts by model` -> `attempts-by-model.csv`. @param {string} caption */
-export const fileName = (caption) => {
-  const name = caption.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-');
-  return `${name.replace(/^-|-$/g, '') || 'table'}.csv`;
-};

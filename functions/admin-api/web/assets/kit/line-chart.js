@@ -10,6 +10,7 @@ import { chartSlider } from './chart-slider.js';
 import { h, svg, uniqueId, whole } from './dom.js';
 import { count, day as dayWords, shortDay, weekday } from './format.js';
 import { markedNotes, notedOn, noteList, noteMarks } from './notes.js';
+import { pictureButton } from './picture.js';
 import { dataTable } from './table.js';
 
 const HEIGHT = 240;
@@ -235,6 +236,7 @@ export function lineChart({ title, description, days, series, format = count, hr
     plot,
     legend,
     noteList(marked),
+    h('div', { class: 'saves' }, pictureButton(title, '.chart')),
     table,
   );
   follow(plot);

@@ -6,9 +6,11 @@
  * column heads its row.
  */
 
-import { csvOf, fileName } from './csv.js';
+import { csvOf } from './csv.js';
 import { h, uniqueId, whole } from './dom.js';
 import { NONE } from './format.js';
+import { pictureButton } from './picture.js';
+import { fileName, save } from './save.js';
 
 /**
  * @typedef {object} Column
@@ -27,7 +29,7 @@ function textOf(node) {
 }
 
 /** Saves a table's rows as a file. What is only a picture of another column is left out. */
-function save(caption, columns, rows) {
+function saveRows(caption, columns, rows) {
   const written = columns.filter((column) => column.class !== 'bar' && column.key !== 'bar');
   const shown = (content) => textOf(h('div', null, content));
   const cells = rows.map((row, index) =>
@@ -39,10 +41,7 @@ function save(caption, columns, rows) {
   );
   const heads = written.map((column) => shown(column.label));
   // Excel takes a file for UTF-8 by the mark at its beginning.
-  const address = URL.createObjectURL(new Blob(['\ufeff', csvOf([heads, ...cells])], { type: 'text/csv' }));
-  const link = /** @type {HTMLAnchorElement} */ (h('a', { href: address, download: fileName(caption) }));
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  save(new Blob(['\ufeff', csvOf([heads, ...cells])], { type: 'text/csv' }), fileName(caption, 'csv'));
 }
 
 const classOf = (column) => [column.numeric && 'number', column.class].filter(Boolean).join(' ') || null;
@@ -102,14 +101,19 @@ export function dataTable({ caption, hideCaption, columns, rows, empty = 'Nothin
     table,
     rows.length
       ? h(
-          'button',
-          {
-            type: 'button',
-            class: 'small table-csv',
-            'aria-label': `Download as CSV: ${caption}`,
-            onclick: () => save(caption, columns, rows),
-          },
-          'CSV',
+          'div',
+          { class: 'saves' },
+          h(
+            'button',
+            {
+              type: 'button',
+              class: 'small table-csv',
+              'aria-label': `Download as CSV: ${caption}`,
+              onclick: () => saveRows(caption, columns, rows),
+            },
+            'CSV',
+          ),
+          pictureButton(caption, '.table-region'),
         )
       : null,
   );

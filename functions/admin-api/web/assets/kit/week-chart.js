@@ -9,6 +9,7 @@ import { chartSlider } from './chart-slider.js';
 import { h, svg, uniqueId, whole } from './dom.js';
 import { addDays, count, day, NOT_REPORTED, orNotReported, rate, shortDay } from './format.js';
 import { markedSpans, noteList, noteMarks } from './notes.js';
+import { pictureButton } from './picture.js';
 import { dataTable } from './table.js';
 
 const HEIGHT = { rate: 170, gap: 26, bars: 90, dates: 26 };
@@ -243,6 +244,7 @@ export function weekChart({ title, description, weeks, parts, rateName, href, no
     plot,
     legend,
     noteList(marked),
+    h('div', { class: 'saves' }, pictureButton(title, '.chart')),
     table,
   );
   follow(plot);
