@@ -7,12 +7,14 @@
 mod built;
 mod cloudevents;
 mod debian;
+mod mail;
 mod node;
 mod ports;
 
 pub use built::{cargo, programs};
 pub use cloudevents::{MODES, deliver};
 pub use debian::{debian, has_debian, libraries, on_path, unpacked};
+pub use mail::{MailServer, python_of_peers};
 pub use node::{node, npm, try_node, try_npm};
 pub use ports::free_port;
 

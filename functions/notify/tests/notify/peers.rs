@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use vestibule_test_tools::venv;
+use vestibule_test_tools::python_of_peers;
 
 pub struct Peers {
     child: Child,
@@ -15,14 +15,9 @@ pub struct Peers {
 
 impl Peers {
     pub fn start() -> Self {
-        let tools = venv("notices", &["aiosmtpd==1.4.6", "standardwebhooks==1.1.0"]);
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notify/peers.py");
-        let mut child = Command::new(tools.join("python"))
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            Command::new(python_of_peers()).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let said = BufReader::new(child.stdout.take().unwrap());
         let mut peers = Self { child, said, smtp: 0, http: 0 };
         let ports = peers.next();

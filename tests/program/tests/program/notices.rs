@@ -1,11 +1,14 @@
 //! `notices`: rules and channels as an operator makes them, a test that arrives, and the link that mutes, at a `serve`.
 
+use crate::reach::certificate;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Stdio;
 use vestibule_program_tests::{Answer, Client, Folder, eventually};
+use vestibule_test_tools::MailServer;
 
 /// Runs a command with this on its standard input.
 fn with_input(folder: &Folder, arguments: &[&str], input: &str) -> Value {
@@ -148,4 +151,42 @@ async fn an_administrator_does_the_same_by_the_api_and_reads_no_secret() {
     });
     let history = history.await;
     assert_eq!((&history["sent"][0]["isTest"], &history["givenUp"]), (&json!(true), &json!([])));
+}
+
+/// The answer to a test of the channel `mail`, sent by a process that trusts this certificate.
+fn tested(folder: &Folder, trusted: &Path) -> Value {
+    let mut command = folder.command(&["notices", "test", "contoso", "mail"]);
+    let output = command.env("SSL_CERT_FILE", trusted).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+#[test]
+fn a_password_goes_only_over_tls_to_a_server_whose_certificate_is_trusted() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    let [[ours, key], [other, _]] = ["ours", "other"].map(|name| certificate(&folder, name));
+    let channel = |port: u16| {
+        let (port, mail) = (port.to_string(), ["--kind", "email", "--server", "127.0.0.1", "--user", "vestibule"]);
+        let ends = ["--port", &port, "--from", "a@contoso.example", "--to", "b@contoso.example"];
+        let arguments = [&["notices", "add-channel", "contoso", "mail"][..], &mail, &ends].concat();
+        with_input(&folder, &arguments, "correct horse\n");
+    };
+    let mut server = MailServer::start(Some([&ours, &key]));
+    channel(server.port);
+    assert_eq!(tested(&folder, &ours)["sent"], true);
+    let [given, taken] = [server.next(), server.next()].map(|line| serde_json::from_str::<Value>(&line).unwrap());
+    assert_eq!(given["password"], json!(["vestibule", "correct horse"]));
+    assert_eq!((&taken["to"], &taken["tls"]), (&json!(["b@contoso.example"]), &json!("TLSv1.3")));
+
+    // Somebody else's certificate: the server sees neither the password nor the message.
+    let problem = tested(&folder, &other)["problem"].as_str().unwrap().to_owned();
+    assert!(problem.contains("certificate is not trusted"), "{problem}");
+    assert_eq!(server.end(), Vec::<String>::new());
+
+    // A server that offers no TLS is asked for nothing either.
+    let server = MailServer::start(None);
+    channel(server.port);
+    let problem = tested(&folder, &ours)["problem"].as_str().unwrap().to_owned();
+    assert!(problem.contains("speaks no TLS"), "{problem}");
+    assert_eq!(server.end(), Vec::<String>::new());
 }

@@ -127,7 +127,9 @@ pub fn certificate(folder: &Folder, name: &str) -> [PathBuf; 2] {
     let [certificate, key] = ["crt", "key"].map(|kind| folder.beside(&format!("{name}.{kind}")));
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=vestibule", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+        .args(["-subj", "/CN=vestibule", "-addext", "subjectAltName=IP:127.0.0.1"])
+        // Rustls takes no certificate of an authority for a server's.
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
         .arg(&key)
         .arg("-out")
         .arg(&certificate)
