@@ -3,7 +3,8 @@
 //! Builds a file of so many attempts (10 000, 100 000 and a million unless said otherwise), each in a process of its own whose
 //! peak memory that the kernel reports, and then writes the very same rows in other ways: by a loop of prepared statements over
 //! `rusqlite` that knows nothing but rows, by `sqlite3 .import`, by Python's `sqlite3` and by `sqlite-utils`. It prints rows a
-//! second, how a build compares with the bare loop, and by which power of the attempts its time grows.
+//! second, how a build compares with the bare loop (each three times, in turns; the middle counts), and by which power of the
+//! attempts its time grows.
 //!
 //! A build folds events into attempts, on a thread of its own as an export does, makes every row and keeps the sums; the
 //! others find the rows made, table by table in
@@ -30,6 +31,8 @@ use vestibule_report::{Change, Working};
 
 /// Attempts of a device of the sample, in hundredths.
 const ATTEMPTS_OF_A_HUNDRED: u64 = 224;
+/// Builds and bare loops of each size; the one whose time is in the middle counts.
+const TIMES: usize = 3;
 /// Rows read before they are written, outside what is timed.
 const CHUNK: usize = 20_000;
 /// Devices whose events are made at once, outside what is timed.
@@ -68,7 +71,14 @@ fn compare(sizes: &[u64]) -> Result<(), BoxError> {
     let mut grown = Vec::new();
     for size in sizes {
         let (file, copied) = (folder.path().join(size.to_string()), folder.path().join("copied"));
-        let built = child(&["--build".as_ref(), size.to_string().as_ref(), file.as_os_str()])?;
+        // In turns, since other work on the machine comes and goes.
+        let (mut built, mut bare) = (Vec::new(), Vec::new());
+        for _ in 0..TIMES {
+            built.push(child(&["--build".as_ref(), size.to_string().as_ref(), file.as_os_str()])?);
+            let _absent = std::fs::remove_file(&copied);
+            bare.push(child(&["--copy".as_ref(), file.as_os_str(), copied.as_os_str()])?);
+        }
+        let (built, bare) = (middle(built), middle(bare));
         let number = |name: &str| built[name].as_f64().unwrap_or_default();
         let (rows, seconds) = (number("rows"), number("seconds"));
         println!("\n{} attempts, {rows} rows, a file of {:.0} MiB", built["attempts"], number("bytes") / 1_048_576.0);
@@ -79,7 +89,6 @@ fn compare(sizes: &[u64]) -> Result<(), BoxError> {
         say("built", seconds, Some(number("peakBytes")));
         println!("  {:<24} {:>8.2} s", "  of it folding", number("foldSeconds"));
         println!("  {:<24} {:>8.2} s", "published", number("publishSeconds"));
-        let bare = child(&["--copy".as_ref(), file.as_os_str(), copied.as_os_str()])?;
         let bare_seconds = bare["seconds"].as_f64().unwrap_or_default();
         say("bare rusqlite loop", bare_seconds, bare["peakBytes"].as_f64());
         println!("  a build has {:.2} of the bare loop's rows a second", bare_seconds / seconds);
@@ -90,6 +99,14 @@ fn compare(sizes: &[u64]) -> Result<(), BoxError> {
         println!("\nthe time of a build grows with the attempts to the power of {exponent:.3}");
     }
     Ok(())
+}
+
+/// The run whose time is in the middle.
+fn middle(mut runs: Vec<serde_json::Value>) -> serde_json::Value {
+    let seconds = |run: &serde_json::Value| run["seconds"].as_f64().unwrap_or_default();
+    runs.sort_by(|one, other| seconds(one).total_cmp(&seconds(other)));
+    let at = runs.len() / 2;
+    runs.swap_remove(at)
 }
 
 /// The slope of the line through points that has the least squares; none of fewer than two.
