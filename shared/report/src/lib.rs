@@ -33,6 +33,7 @@ pub use publish::compare::{compare_schema, compare_sums};
 pub use publish::summary::{SUMMARY_VERSION, check_summary, summarise, summarise_hashed};
 pub use publish::{Previous, Published, Spent, as_of, check, hash, holds};
 pub use tell::diagnosis;
+pub use tell::headline::headline;
 pub use tell::html::report_html;
 pub use write::folded::{Change, Folded, Folding};
 pub use write::refresh::Refresh;

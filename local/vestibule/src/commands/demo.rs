@@ -26,6 +26,8 @@ use vestibule_domain::time::Tz;
 use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_host::FrontSettings;
 use vestibule_platform::{BoxError, Clock};
+use vestibule_report::ask::Parameters;
+use vestibule_report::{Reader, headline};
 use vestibule_simulator::{Delivery, Mark, Scenario, Summary, simulate, waiting};
 use vestibule_store::Role;
 
@@ -69,6 +71,8 @@ struct Credentials {
 
 /// What is shown at the end.
 struct Shown {
+    /// The overview of the file in one sentence.
+    headline: String,
     path: PathBuf,
     report_html: Option<PathBuf>,
     sha256: String,
@@ -112,7 +116,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     };
     if let Some(shown) = shown {
         let value = json!({
-            "url": url, "tenant": credentials.tenant, "token": credentials.token, "path": shown.path, "reportHtml": shown.report_html,
+            "url": url, "tenant": credentials.tenant, "token": credentials.token, "headline": shown.headline, "path": shown.path, "reportHtml": shown.report_html,
             "webhookSecret": credentials.secret, "sha256": shown.sha256, "corrections": shown.corrections,
             "flagged": shown.flagged, "products": shown.products, "sample": shown.sample, "incompleteEnrollments": shown.report, "wholeWindow": shown.month, "coverage": shown.coverage,
             "enrollmentStatus": shown.status, "failures": shown.failures, "esp": shown.esp,
@@ -198,6 +202,7 @@ async fn demonstrate(
         of_products("/api/devices/enrollment-status").await?,
     );
     let shown = Shown {
+        headline: headline(&Reader::open(&copies.database)?.overview(&Parameters::new())?),
         path: copies.database,
         report_html: copies.report_html,
         sha256: exported.file.sha256,

@@ -9,6 +9,7 @@ use vestibule_domain::Timestamp;
 use vestibule_domain::time::Tz;
 use vestibule_model::{AppLine, Delivered, Device, PlatformLine, ROWS, Settings, SliceLine, apps, slices, status};
 use vestibule_program_tests::{Client, Folder};
+use vestibule_words::form::{count, rate};
 
 const ENROLLMENTS: &str = "400";
 
@@ -59,6 +60,11 @@ async fn demo_file_api_and_model_agree() {
         apps_agree(&api, one, &sample).await;
     }
     overviews_agree(&api, &asked, &asked[2].from, &sample).await;
+    let now = &api.json("/api/reports/overview").await["periods"][0];
+    let of = |member: &str| count(now[member].as_u64().unwrap());
+    let said =
+        format!("{} give up ({} of {})", rate(now["abandonedRate"].as_f64()), of("abandonedMeasured"), of("measured"));
+    assert!(printed["headline"].as_str().unwrap().contains(&said), "{said}: {}", printed["headline"]);
 
     // Posting the same sample again changes no number and no attempt.
     drop(serve);

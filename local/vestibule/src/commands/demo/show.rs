@@ -51,6 +51,8 @@ pub(super) fn report(shown: &Shown, url: &str, token: &str) -> Lines {
     let mut out = Lines::default();
     posted(&mut out, shown);
     out.blank();
+    out.line(&shown.headline);
+    out.blank();
     roll_up(&mut out, "Last 14 days", &shown.report);
     out.blank();
     roll_up(&mut out, "Whole sample", &shown.month);

@@ -10,71 +10,13 @@ use super::words::{or_not_reported, reported, term};
 use super::write::Html;
 use crate::ask::reader::{GotWorse, Overview, OverviewPeriod, OverviewStep, Worse};
 use crate::lists::plain;
+use crate::tell::headline::{periods, sentence, span};
 use vestibule_domain::{Day, DeviceState};
 use vestibule_words::form::{NONE, count, day, rate};
 use vestibule_words::{List, Named as _, words};
 
 /// The most lines of what got worse that fit on the sheet.
 const WORSE: usize = 5;
-
-/// The days from one to before another, in words.
-fn span(from: &str, to: &str) -> String {
-    let read = |text: &str| Day::parse(text).ok().map(|one| (day(one), day(one.plus(-1))));
-    match (read(from), read(to)) {
-        (Some((first, _)), Some((_, last))) => format!("{first} to {last}"),
-        _ => format!("{from} to {to}"),
-    }
-}
-
-/// The two ranges of an overview.
-fn periods(overview: &Overview) -> Option<(&OverviewPeriod, &OverviewPeriod)> {
-    match overview.periods.as_slice() {
-        [now, before] => Some((now, before)),
-        _ => None,
-    }
-}
-
-/// What follows the rate: how it compares with the one before.
-fn comparison(overview: &Overview, before: &OverviewPeriod) -> String {
-    let said = words(List::Comparison, &overview.comparison);
-    let was = rate(before.abandoned_rate);
-    match overview.comparison.as_str() {
-        "better" | "worse" => format!(", {said}: {was}."),
-        "same" => format!(", {said}: {was}, a difference within chance."),
-        "tooFew" => {
-            format!(". Compared with before: {said}, since that takes {} on both sides.", count(overview.least))
-        }
-        _ => format!(". Not compared with before: {said}."),
-    }
-}
-
-fn worst(overview: &Overview) -> String {
-    let is_worst =
-        |step: &&OverviewStep| step.period == "now" && step.action.is_some() && step.action == overview.worst_step;
-    match overview.steps.iter().find(is_worst) {
-        Some(OverviewStep { action: Some(action), gave_up: Some(gave_up), reached: Some(reached), .. }) => format!(
-            "Worst step: {}, {} of the {} who reach it.",
-            words(List::Action, action),
-            count(*gave_up),
-            count(*reached)
-        ),
-        _ => "No step is clearly the worst.".to_owned(),
-    }
-}
-
-/// The overview in one sentence and what is behind it, for a terminal or a mail; the number stands first.
-pub(super) fn sentence(overview: &Overview) -> (String, String) {
-    let Some((now, before)) = periods(overview) else { return (String::new(), String::new()) };
-    if now.initiated == 0 {
-        return (String::new(), "No enrollment started on the days that are over.".to_owned());
-    }
-    if now.abandoned_rate.is_none() {
-        let text = "No sender reports when people begin, so we cannot see how many give up.";
-        return (String::new(), text.to_owned());
-    }
-    let of = format!(" give up ({} of {})", count(now.abandoned_measured), count(now.measured));
-    (rate(now.abandoned_rate), format!("{of}{} {}", comparison(overview, before), worst(overview)))
-}
 
 pub(super) fn overview(h: &mut Html, data: &PageData) {
     let overview = &data.overview;
