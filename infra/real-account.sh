@@ -115,8 +115,6 @@ clean_up() {
 
 make() {
   local parameters=("Architecture=$arch" ThrottleRate=20 ThrottleBurst=20) free
-  # The emulator knows no saved queries.
-  [ -z "$endpoint" ] || parameters+=(Dashboard=false)
   [ -z "$domain" ] || parameters+=("DomainName=$domain" "CertificateArn=$certificate")
   [ -z "$zone" ] || parameters+=("HostedZoneId=$zone")
   free="$(aws lambda get-account-settings --output text --query AccountLimit.UnreservedConcurrentExecutions)"

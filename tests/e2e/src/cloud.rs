@@ -1,7 +1,7 @@
 //! An emulator of AWS that enforces policies, and a stack that `infra/deploy` puts there.
 //!
 //! The template is the deployed one but for one thing: the bucket's policy demands TLS, which the emulator does not
-//! speak. `emulator.py` adds the one condition of policies that it lacks. The zips are those of the folder that
+//! speak. `emulator.py` adds what else it lacks. The zips are those of the folder that
 //! `VESTIBULE_ZIPS` names, as `infra/deploy build` leaves them in `target/lambda`; without it, the programs are those that
 //! the test's own build made, without their symbols.
 //!
@@ -173,10 +173,10 @@ impl Cloud {
         if said.is_empty() { Value::Null } else { serde_json::from_slice(said).unwrap() }
     }
 
-    /// Deploys a stack with these parameters beside the architecture, and without saved queries, which the emulator lacks.
+    /// Deploys a stack with these parameters beside the architecture.
     pub fn up(&self, stack: &str, parameters: &[&str]) -> String {
         let architecture = format!("Architecture={}", Self::architecture());
-        self.deploy(&[&["up", "--stack", stack, &architecture, "Dashboard=false"][..], parameters].concat())
+        self.deploy(&[&["up", "--stack", stack, &architecture][..], parameters].concat())
     }
 
     /// An output of a stack.

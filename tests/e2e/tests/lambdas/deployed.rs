@@ -162,11 +162,7 @@ async fn deployed_what_cannot_work_is_refused_and_leaves_nothing() {
         (vec![architecture.clone(), "DomainName=a.example".into()], "DomainName needs CertificateArn"),
         // Only AWS itself finds out.
         (
-            vec![
-                architecture,
-                "Dashboard=false".into(),
-                "AdviceLayerArn=arn:aws:lambda:us-east-1:000000000000:layer:none:1".into(),
-            ],
+            vec![architecture, "AdviceLayerArn=arn:aws:lambda:us-east-1:000000000000:layer:none:1".into()],
             "what had been created was deleted",
         ),
     ] {
