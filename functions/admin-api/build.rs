@@ -7,6 +7,8 @@
 mod bundle;
 #[path = "build/enums.rs"]
 mod enums;
+#[path = "build/lean.rs"]
+mod lean;
 #[path = "build/operations.rs"]
 mod operations;
 #[path = "build/page.rs"]

@@ -1,5 +1,5 @@
-//! Puts the page's files into the binary: what the page begins with joined (see `bundle`), each compressed by brotli. A file's
-//! other forms are made of that when somebody asks for one.
+//! Puts the page's files into the binary: what the page begins with joined (see `bundle`), scripts without their comments (see
+//! `lean`), each compressed by brotli. A file's other forms are made of that when somebody asks for one.
 //!
 //! All files but the page itself have a version in their address, a digest of all of them. So a browser may keep each for
 //! good, and the modules of one page are of one version. They name each other by relative addresses, which the version
@@ -7,6 +7,7 @@
 
 use crate::Result;
 use crate::bundle::{Files, join};
+use crate::lean::lean;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -24,6 +25,11 @@ pub fn write(web: &Path, made: &[(&str, String)], out: &Path) -> Result<()> {
         }
     }
     join(INDEX, &mut files)?;
+    for (path, content) in &mut files {
+        if path.ends_with(".js") || path.ends_with(".mjs") {
+            *content = lean(std::str::from_utf8(content)?).into_bytes();
+        }
+    }
     let version = version_of(&files);
     let index = files.get_mut(INDEX).ok_or("there is no index.html")?;
     *index = String::from_utf8(index.clone())?.replace("\"assets/", &format!("\"assets/{version}/")).into_bytes();

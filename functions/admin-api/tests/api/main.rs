@@ -7,6 +7,7 @@
 mod browser_sessions;
 mod bundle;
 mod files;
+mod lean;
 mod lost_answers;
 mod page_files;
 mod web;
