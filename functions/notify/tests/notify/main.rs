@@ -5,4 +5,5 @@
 mod channels;
 mod peers;
 mod story;
+mod tickets;
 mod world;
