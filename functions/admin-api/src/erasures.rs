@@ -146,6 +146,7 @@ fn device(tenant: &Tenant, kept: &Kept, now: Timestamp) -> Value {
             "receivedAt": event.received_at.to_string(),
             "about": event.about,
             "reported": event.body,
+            "tags": event.tags(),
         })
     });
     let events: Vec<Value> = events.collect();
@@ -162,6 +163,7 @@ fn device(tenant: &Tenant, kept: &Kept, now: Timestamp) -> Value {
     json!({
         "identifiers": kept.history.identifiers(),
         "whole": kept.whole,
+        "tags": enrollment.tags,
         "events": known.chain(events).collect::<Vec<_>>(),
         "attempts": attempts.collect::<Vec<_>>(),
     })

@@ -61,6 +61,9 @@ impl Api {
                 let title = "The settings were changed by somebody else meanwhile";
                 Err(Problem::new(StatusCode::CONFLICT, title))
             }
+            Err(error @ StoreError::Older { .. }) => {
+                Err(Problem::new(StatusCode::CONFLICT, "This can't be set yet").detail(format!("{error}.")))
+            }
             Err(error) => Err(store_problem(error)),
         }
     }

@@ -8,6 +8,7 @@ use crate::event::Reports;
 use crate::failure::Failure;
 use crate::identity::{EnrollmentKey, TenantId};
 use crate::names::names;
+use crate::tags::Tags;
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -271,6 +272,8 @@ pub struct Enrollment {
     pub state: DeviceState,
     /// Device and user as the newest events reported them.
     pub about: About,
+    /// Its tags, of each key the one with the latest time.
+    pub tags: Tags,
     /// Whether it ever had a session that only Autopilot has, even if retention dropped that session.
     pub autopilot: bool,
     /// Its attempts, oldest first.

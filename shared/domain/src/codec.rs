@@ -2,7 +2,9 @@
 //!
 //! The first byte gives the format. Format 4 is postcard of the types below, deflated: an enrollment of a dozen events
 //! takes about half a kilobyte. Format 5 holds more of what retention left behind ([`History`]), and is written only if
-//! there is more, which is rare. Formats 2 and 3 did not know what a sender can report ([`old`]). They are still read,
+//! there is more, which is rare. Format 6 is format 5 after the tags, and is written only if there are some: they come from
+//! an intake that knows of no older program ([`StoredFormat::Third`]), so also where a writer still believes that an
+//! older format is in force. Formats 2 and 3 did not know what a sender can report ([`old`]). They are still read,
 //! and format 3 is written where older programs may run beside this one ([`StoredFormat::First`]): what it lacks lies
 //! beside it ([`Encoded`]). Event ids that are UUIDs or hexadecimal are packed, since random digits don't deflate.
 //! Updates of Enrollment Status Page items are many and alike, so they lie in columns, some six bytes each, and each
@@ -23,14 +25,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod deflate;
 mod old;
+mod tagged;
 mod updates;
 
 use deflate::deflated;
+use tagged::Tagged;
 use updates::{Sender, UpdateWriter, Updates};
 
 const FORMAT: u8 = 4;
 /// [`FORMAT`], preceded by the earlier bases.
 const FORMAT_EARLIER: u8 = 5;
+/// [`FORMAT_EARLIER`], preceded by the tags.
+const FORMAT_TAGS: u8 = 6;
 /// The most bytes that one item holds, before they are deflated.
 pub const MAX_PLAIN: usize = 2 << 20;
 /// The most events that one item holds; each takes some hundred bytes of memory.
@@ -237,6 +243,7 @@ fn pack(
     if count > MAX_EVENTS {
         return Err(TooLarge { events: count, bytes: 0 });
     }
+    let mut tagged = Tagged::of(earlier, &base);
     let mut names = Numbered::new();
     let mut updates = UpdateWriter::new();
     let mut events = Vec::new();
@@ -249,6 +256,7 @@ fn pack(
         before = event.time.millis();
         let mut body = event.body.clone();
         let items = take_items(&mut body).iter().map(|item| names.number(item)).collect();
+        tagged.note(events.len(), event);
         let is_update = matches!(&body, Body::Esp(esp) if esp.is_update());
         events.push(PackedEvent {
             id: (!is_update).then(|| pack_id(&event.key.id)),
@@ -267,12 +275,15 @@ fn pack(
     // Serialising these types into memory cannot fail. If it did, `decode` would refuse the empty item rather than read
     // it as a history without events.
     let (first, plain, beside) = match (format, earlier) {
+        _ if !tagged.is_empty() => (FORMAT_TAGS, postcard::to_stdvec(&(&tagged, earlier, &packed)), None),
         (StoredFormat::First, earlier) => {
             let (plain, beside) = old::write_3(earlier, packed);
             (old::FORMAT_3, plain, beside)
         }
-        (StoredFormat::Second, []) => (FORMAT, postcard::to_stdvec(&packed), None),
-        (StoredFormat::Second, earlier) => (FORMAT_EARLIER, postcard::to_stdvec(&(earlier, &packed)), None),
+        (StoredFormat::Second | StoredFormat::Third, []) => (FORMAT, postcard::to_stdvec(&packed), None),
+        (StoredFormat::Second | StoredFormat::Third, earlier) => {
+            (FORMAT_EARLIER, postcard::to_stdvec(&(earlier, &packed)), None)
+        }
     };
     let (plain, beside) = (plain.unwrap_or_default(), beside.map(Result::unwrap_or_default));
     let bytes = plain.len() + beside.as_ref().map_or(0, Vec::len);
@@ -350,11 +361,23 @@ pub fn decode_events_with(bytes: &[u8], beside: Option<&[u8]>) -> Result<Vec<Eve
     Ok(read(bytes, beside)?.1.events)
 }
 
-/// The format in which these bytes were written; the oldest if they are none of ours.
+/// The first format in which these bytes may be written; the oldest if they are none of ours.
 pub fn format_of(bytes: &[u8]) -> StoredFormat {
     match bytes.first() {
         Some(&(FORMAT | FORMAT_EARLIER)) => StoredFormat::Second,
+        Some(&FORMAT_TAGS) => StoredFormat::Third,
         _ => StoredFormat::First,
+    }
+}
+
+/// What [`format_of`] says of a history that is written in a format.
+pub fn format_read(format: StoredFormat, history: &History) -> StoredFormat {
+    let mut tagged = Tagged::of(&history.earlier, history.base());
+    history.events().for_each(|event| tagged.note(0, event));
+    match format {
+        _ if !tagged.is_empty() => StoredFormat::Third,
+        StoredFormat::First => StoredFormat::First,
+        StoredFormat::Second | StoredFormat::Third => StoredFormat::Second,
     }
 }
 
@@ -373,7 +396,14 @@ fn read(bytes: &[u8], beside: Option<&[u8]>) -> Result<(Vec<Base>, Unpacked), Co
     let (&format, deflated) = bytes.split_first().ok_or(CodecError::Corrupt("empty"))?;
     let plain = inflated(deflated)?;
     let unreadable = |_| CodecError::Corrupt("does not parse");
-    let (earlier, packed) = match (format, beside) {
+    let mut tagged = Tagged::default();
+    let (mut earlier, packed) = match (format, beside) {
+        (FORMAT_TAGS, _) => {
+            let (tags, earlier, packed): (_, _, Packed<Base, PackedEvent, Sender>) =
+                postcard::from_bytes(&plain).map_err(unreadable)?;
+            tagged = tags;
+            (earlier, packed)
+        }
         (FORMAT, _) => (Vec::new(), postcard::from_bytes(&plain).map_err(unreadable)?),
         (FORMAT_EARLIER, _) => postcard::from_bytes(&plain).map_err(unreadable)?,
         (old::FORMAT_3, None) => (Vec::new(), old::read_3(&plain).map_err(unreadable)?),
@@ -387,7 +417,9 @@ fn read(bytes: &[u8], beside: Option<&[u8]>) -> Result<(Vec<Base>, Unpacked), Co
         (old::FORMAT_2, _) => (Vec::new(), old::read_2(&plain).map_err(unreadable)?),
         _ => return Err(CodecError::UnknownFormat(format)),
     };
-    Ok((earlier, unpack(packed)?))
+    let mut unpacked = unpack(packed)?;
+    tagged.put(&mut earlier, &mut unpacked.base, &mut unpacked.events)?;
+    Ok((earlier, unpacked))
 }
 
 fn unpack(packed: Packed<Base, PackedEvent, Sender>) -> Result<Unpacked, CodecError> {

@@ -8,6 +8,7 @@ use crate::catalogue::{Place, UserAction};
 use crate::esp::event::EspEvent;
 use crate::failure::Failure;
 use crate::names::names;
+use crate::tags::Tags;
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -44,13 +45,15 @@ names! {
         Compliant = "enrollment.compliant",
         /// No longer managed.
         Unenrolled = "enrollment.unenrolled",
+        /// Tags of the device, and nothing else.
+        Tagged = "enrollment.tagged",
     }
 }
 
 impl Kind {
-    /// Whether a person or the device was doing something: all but `registered` and `unenrolled`.
+    /// Whether a person or the device was doing something: all but `registered`, `unenrolled` and `tagged`.
     pub const fn is_activity(self) -> bool {
-        !matches!(self, Self::Registered | Self::Unenrolled)
+        !matches!(self, Self::Registered | Self::Unenrolled | Self::Tagged)
     }
 }
 
@@ -293,6 +296,10 @@ pub struct Step {
     /// What else it reports. The codec keeps it beside the body.
     #[serde(skip)]
     pub said: Said,
+    /// The tags that it carries: at intake what was reported, afterwards what the tenant allows of it. The codec keeps them
+    /// beside the body, too.
+    #[serde(skip)]
+    pub tags: Tags,
 }
 
 /// An event's content.
@@ -346,6 +353,16 @@ impl Event {
         }
     }
 
+    /// The tags that it carries, if it is an event that may carry some.
+    pub fn tags(&self) -> Option<&Tags> {
+        self.step().map(|step| &step.tags)
+    }
+
+    /// Whether it carries tags and nothing else.
+    pub fn is_tagged(&self) -> bool {
+        self.step().is_some_and(|step| step.kind == Kind::Tagged)
+    }
+
     /// The order of one enrollment's events: time, then kind, then `source`, then `id`. At the same instant, ESP events
     /// come after enrollment events.
     pub fn order(&self) -> impl Ord + '_ {
@@ -358,17 +375,19 @@ impl Step {
     /// A step of which only the kind was reported.
     pub const fn of(kind: Kind) -> Self {
         let said = Said { awaiting_configuration: false, restated: false, assumed: false };
-        Self { kind, place: None, user_action: None, failure: None, reported: Vec::new(), said }
+        Self { kind, place: None, user_action: None, failure: None, reported: Vec::new(), said, tags: Tags::new() }
     }
 
     /// How a step is read (docs/DOMAIN.md, E7): `stopped` without a user action is `cancel`; a `failed` with the
     /// category `userAbandonment` is `stopped` by `cancel`; other kinds have no user action. Only an `enrolled` may be
-    /// restated or await its configuration, and only a `compliant` may be assumed.
+    /// restated or await its configuration, and only a `compliant` may be assumed. A `tagged` reports tags alone.
     #[must_use]
     pub fn read(mut self) -> Self {
         let abandoned = self.failure.as_ref().and_then(|failure| failure.category)
             == Some(crate::failure::FailureCategory::UserAbandonment);
-        if self.kind == Kind::Failed && abandoned {
+        if self.kind == Kind::Tagged {
+            self = Self { tags: self.tags, ..Self::of(Kind::Tagged) };
+        } else if self.kind == Kind::Failed && abandoned {
             self.kind = Kind::Stopped;
             self.user_action = Some(UserAction::Cancel);
         } else if self.kind == Kind::Stopped {

@@ -1,6 +1,6 @@
 //! The format of what is stored: one number for a whole table and what lies beside it.
 //!
-//! While functions are replaced one after the other, older ones read what newer ones write. So a release reads the format
+//! While functions are replaced one after the other, older ones read what newer ones write. So a release reads the formats
 //! before its own and its own, and writes the older one until an operator says that no older function is left
 //! (docs/OPERATIONS.md, Formats). This module has the number, and the list of what differs.
 //!
@@ -12,17 +12,19 @@
 pub enum StoredFormat {
     /// That of releases up to 0.1.0: nothing is stored of what a sender can report, and there are no erasures.
     First = 1,
-    /// This release's.
+    /// What senders can report, settings of later releases, erasures and sealed secrets.
     Second = 2,
+    /// This release's: tags.
+    Third = 3,
 }
 
 impl StoredFormat {
     /// The oldest that this release writes; that of a table that says nothing.
     pub const OLDEST: Self = Self::First;
     /// The newest that it reads and writes.
-    pub const NEWEST: Self = Self::Second;
+    pub const NEWEST: Self = Self::Third;
     /// All of them, in order.
-    pub const ALL: [Self; 2] = [Self::First, Self::Second];
+    pub const ALL: [Self; 3] = [Self::First, Self::Second, Self::Third];
 
     /// Its number.
     pub const fn number(self) -> u32 {
@@ -51,7 +53,7 @@ pub struct Difference {
 }
 
 /// What differs between the formats.
-pub const DIFFERENCES: [Difference; 4] = [
+pub const DIFFERENCES: [Difference; 6] = [
     Difference {
         since: StoredFormat::Second,
         what: "the events of an enrollment",
@@ -80,6 +82,20 @@ pub const DIFFERENCES: [Difference; 4] = [
         before: "there are none: `erase` and `tenant remove` are refused",
         now: "tombstones, jobs, and an empty item in the place of an erased one",
         older_program: "would take again what was erased; so no erasure is made while it may run",
+    },
+    Difference {
+        since: StoredFormat::Third,
+        what: "tags of enrollments, and events that carry nothing else",
+        before: "there are none: `tags` are left out at intake, and `enrollment.tagged` is of an unknown type",
+        now: "in `d`, before the rest, where an enrollment has some; without any it is as in format 2",
+        older_program: "would leave them out when it writes; so none are stored while it may run",
+    },
+    Difference {
+        since: StoredFormat::Third,
+        what: "the setting `tagKeys`",
+        before: "it is not written, and can't be changed",
+        now: "in `settings`",
+        older_program: "refuses a setting that it does not know, and names the tenant",
     },
 ];
 

@@ -11,6 +11,7 @@ use crate::about::{About, EventKey};
 use crate::event::Event;
 use crate::identity::{EnrollmentKey, Identifier};
 use crate::standing::Standing;
+use crate::tags::Tags;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
@@ -29,6 +30,9 @@ pub struct Base {
     pub about: Option<Box<About>>,
     /// Whether a session of the Enrollment Status Page was dropped that only Autopilot has.
     pub autopilot: bool,
+    /// The tags that the dropped events carried, of each key the last. The codec keeps them beside the base.
+    #[serde(skip)]
+    pub tags: Tags,
 }
 
 /// One enrollment's events, and the names its device goes by.

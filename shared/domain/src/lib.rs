@@ -17,6 +17,7 @@
 //! - [`publication`]: what differs between two states of an enrollment; [`report`]: what is published about report
 //!   files
 //! - [`annotation`]: what an organisation did, by date; [`addresses`]: whom a text names
+//! - [`tags`]: the keys by which an organisation tells its devices apart, and which of them are kept
 //! - [`web_enrollment`]: steps of people who enroll on the web, as sign-ins show them
 //! - [`settings`], [`time`], [`failure`]: a tenant's choices, instants and days, error codes
 
@@ -44,6 +45,7 @@ pub mod pull;
 pub mod report;
 pub mod settings;
 pub mod standing;
+pub mod tags;
 pub mod time;
 pub mod web_enrollment;
 
@@ -56,4 +58,5 @@ pub use history::History;
 pub use identity::{EnrollmentKey, Identifier, TenantId};
 pub use plan::Plan;
 pub use settings::{ComplianceSource, TenantSettings};
+pub use tags::{TagKeys, Tags};
 pub use time::{Day, Millis, Timestamp};

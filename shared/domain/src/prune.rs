@@ -38,6 +38,8 @@ impl History {
                 }
                 (earlier, later) => later.or(earlier),
             };
+            let mut tags = earlier.tags;
+            tags.extend(later.tags);
             let standing = Standing::join(&earlier.standing, &later.standing);
             let mut bases: Vec<Base> = std::mem::take(&mut self.earlier);
             bases.extend([std::mem::take(&mut self.base), other.base]);
@@ -45,7 +47,7 @@ impl History {
             bases.retain(|base| Timestamp::MIN < base.until && base.until < until);
             bases.sort_by_key(|base| base.until);
             self.earlier = bases;
-            self.base = Base { until, standing, about, autopilot: earlier.autopilot || later.autopilot };
+            self.base = Base { until, standing, about, autopilot: earlier.autopilot || later.autopilot, tags };
         }
         self.identifiers.extend(other.identifiers);
         self.add_all(other.events.into_iter().map(|Keyed(event)| event).collect());
@@ -105,5 +107,5 @@ impl History {
 
 fn left_behind(until: Timestamp, (then, standing): (Enrollment, Standing)) -> Base {
     let about = (then.about != About::default()).then(|| Box::new(then.about));
-    Base { until, standing, about, autopilot: then.autopilot }
+    Base { until, standing, about, autopilot: then.autopilot, tags: then.tags }
 }

@@ -2,6 +2,7 @@
 
 use crate::about::Platform;
 use crate::format::StoredFormat;
+use crate::tags::TagKeys;
 use crate::time::{Millis, Timestamp};
 use chrono::{NaiveTime, TimeZone as _};
 use chrono_tz::Tz;
@@ -32,6 +33,8 @@ pub struct TenantSettings {
     pub export_at: ExportAt,
     /// The source that reports compliance if the MDM itself cannot.
     pub compliance_source: ComplianceSource,
+    /// The keys of tags that are kept.
+    pub tag_keys: TagKeys,
     /// Counts the changes that may have altered attempts ([`alters_fold`](Self::alters_fold)). A stored item records
     /// the count under which it was folded. It is kept beside the settings, and tenants do not choose it.
     #[serde(skip)]
@@ -144,6 +147,7 @@ impl Default for TenantSettings {
             device_limit: 15,
             export_at: ExportAt(NaiveTime::from_hms_opt(2, 0, 0).unwrap_or_default()),
             compliance_source: ComplianceSource::default(),
+            tag_keys: TagKeys::default(),
             version: 0,
             erasures: 0,
             format: StoredFormat::NEWEST,
@@ -179,7 +183,11 @@ impl TenantSettings {
             self.compliance_source.sources().all(|source| !source.is_empty() && source.chars().count() <= 256),
             "complianceSource",
             "must name sources of 1 to 256 characters",
-        )
+        )?;
+        match self.tag_keys.problem() {
+            None => Ok(()),
+            Some(problem) => Err(SettingsError { field: "tagKeys", problem }),
+        }
     }
 
     /// Silence longer than this ends an attempt on `platform` (docs/DOMAIN.md, A5). Thirty minutes fit people; a
@@ -243,6 +251,8 @@ impl TenantSettings {
             time_zone,
             pseudonymise,
             retention_days,
+            // Files have tags of allowed keys only.
+            tag_keys,
             // These alter attempts: see `alters_fold`.
             require_compliance: _,
             compliance_limit_minutes: _,
@@ -260,6 +270,7 @@ impl TenantSettings {
             || *time_zone != before.time_zone
             || *pseudonymise != before.pseudonymise
             || *retention_days != before.retention_days
+            || *tag_keys != before.tag_keys
     }
 }
 

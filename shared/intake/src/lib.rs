@@ -3,7 +3,7 @@
 //! A hook authenticates the sender before it interprets the body, stores before it answers, and reports the result of
 //! each event. Every event that it acknowledges is in the table. Received requests are counted (`log`), and answers
 //! that a product would ignore are logged (`ignored`). Delivery services may ask for permission first (`handshake`).
-//! Sign-ins are stored separately (`sign_ins`).
+//! Sign-ins are stored separately (`sign_ins`). Of tags only those are kept that the tenant allows (`tags`).
 
 mod answer;
 mod handshake;
@@ -13,6 +13,7 @@ mod limit;
 mod log;
 mod reason;
 mod sign_ins;
+mod tags;
 mod until;
 
 pub use answer::{EventResult, Results, Status};
@@ -20,6 +21,7 @@ pub use hook::Hook;
 
 use futures::StreamExt as _;
 use sign_ins::SignIns;
+use tags::TAGGED;
 use until::{Until, out_of_time};
 use vestibule_domain::esp::resolve::resolve;
 use vestibule_domain::esp::{AppliedProfile, EspDetail, EspEvent};
@@ -60,11 +62,17 @@ pub(crate) async fn store_batch_until(
     let mut sign_ins = SignIns::default();
     for (index, parsed) in batch.events.into_iter().enumerate() {
         results.push(match parsed {
-            Parsed::Event(event) => {
+            Parsed::Event(mut event) => {
+                tags::keep(&mut event, settings);
                 let id = event.key.id.clone();
                 // An event older than everything that is kept would be acknowledged and then erased by the next reading
                 // of its device.
-                if event.placed() < now - settings.retention() {
+                if !tags::is_known(&event, settings) {
+                    EventResult {
+                        kind: Some(TAGGED.to_owned()),
+                        ..EventResult::new(index, Some(id), Status::UnknownType)
+                    }
+                } else if event.placed() < now - settings.retention() {
                     EventResult::new(index, Some(id), Status::TooOld)
                 } else {
                     places.push(index);

@@ -11,7 +11,7 @@ use crate::keys::ItemKey;
 use lru::LruCache;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use vestibule_domain::{Event, Identifier, TenantId, Timestamp};
+use vestibule_domain::{Event, Identifier, TenantId, Timestamp, codec};
 
 /// Memory of the heads that are kept, in bytes: some two thousand devices.
 const KEPT_BYTES: usize = 16 << 20;
@@ -51,6 +51,7 @@ impl Recent {
         let Some(held) = &self.0 else { return };
         // As an item holds it.
         head.expires_at = head.expires_at.map(|at| Timestamp::from_millis(at.seconds() * 1_000));
+        head.format = codec::format_read(head.format, &head.history);
         debug_assert_eq!(
             head.to_item().and_then(|(item, _)| Head::read(head.key.clone(), &item)).ok().as_ref(),
             Some(&head),

@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use vestibule_domain::{Reports, TenantId, TenantSettings, Timestamp};
+use vestibule_domain::{Reports, StoredFormat, TagKeys, TenantId, TenantSettings, Timestamp};
 
 /// Tries of a change before the tenant counts as too busy. One of all writers at a time succeeds, and so many people do
 /// not change a tenant at once.
@@ -274,6 +274,10 @@ impl Tenant {
     }
 
     pub(crate) fn to_item(&self) -> Result<Item, StoreError> {
+        let (needed, in_force) = (StoredFormat::Third, self.settings.format);
+        if in_force < needed && self.settings.tag_keys != TagKeys::default() {
+            return Err(StoreError::Older { what: "other `tagKeys` than the usual ones", needed, in_force });
+        }
         let content = stored::content(self, self.settings.format);
         let content = content.map_err(|error| StoreError::corrupt(self.id.as_str(), error))?;
         let mut item = item_key(&tenant_pk(&self.id), TENANT);

@@ -2,10 +2,12 @@
 
 use crate::esp;
 use crate::fields::{Reader, list_names};
+use serde_json::{Map, Value};
 use vestibule_domain::catalogue::{Action, Place, Screen, Section, UserAction};
 use vestibule_domain::event::{About, Body, Kind, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Member, Platform, Said, Step};
 use vestibule_domain::failure::{Failure, FailureCategory};
 use vestibule_domain::identity::IdentifierKind;
+use vestibule_domain::tags::{MAX_TAG_CHARS, MAX_TAGS, Tags};
 
 /// The event types we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +115,29 @@ fn read_step(kind: Kind, data: &mut Reader<'_, '_>, mut reported: Vec<(Member, S
         restated: data.boolean("restated").unwrap_or_default(),
         assumed: data.boolean("assumed").unwrap_or_default(),
     };
-    Some(Step { kind, place, user_action, failure, reported, said }.read())
+    let tags = read_tags(kind, data)?;
+    Some(Step { kind, place, user_action, failure, reported, said, tags }.read())
+}
+
+/// `tags`: which of them are kept is decided at intake, which knows the tenant.
+fn read_tags(kind: Kind, data: &mut Reader<'_, '_>) -> Option<Tags> {
+    if kind == Kind::Tagged && data.value("tags").is_none() {
+        data.refuse("tags", "is required");
+        return None;
+    }
+    let members = data.value("tags").and_then(Value::as_object);
+    let keys: Vec<&String> = members.into_iter().flat_map(Map::keys).collect();
+    if keys.len() > MAX_TAGS {
+        data.refuse("tags", format!("must have at most {MAX_TAGS} members"));
+        return None;
+    }
+    if keys.iter().any(|key| key.chars().count() > MAX_TAG_CHARS) {
+        data.refuse("tags", format!("must have keys of at most {MAX_TAG_CHARS} characters"));
+        return None;
+    }
+    let mut tags = data.object("tags");
+    let read = |key: &String| Some((key.clone(), tags.text(key, MAX_TAG_CHARS)?));
+    Some(keys.into_iter().filter_map(read).collect())
 }
 
 /// `failure`: its category comes from `category`, or from a `reason` that is one of Graph's categories.

@@ -130,6 +130,7 @@ struct Details {
     user: Option<&'static str>,
     os_version: Option<&'static str>,
     enrollment_type: Option<&'static str>,
+    tags: &'static [(&'static str, &'static str)],
 }
 
 #[derive(Debug, Clone)]
@@ -181,6 +182,7 @@ fn kinds(esp: bool) -> impl Strategy<Value = &'static str> {
         ("enrollment.enrolled", 4),
         ("enrollment.compliant", 4),
         ("enrollment.unenrolled", 2),
+        ("enrollment.tagged", 2),
     ];
     let mut kinds = Vec::new();
     for (kind, times) in weighted {
@@ -216,14 +218,31 @@ fn places() -> impl Strategy<Value = Place> {
         .prop_map(|(section, action, screen)| Place { section, action, screen })
 }
 
+/// Tags: none, some, of keys in two spellings, of one that nobody allows, and a blank one.
+const TAGS: [&[(&str, &str)]; 6] = [
+    &[],
+    &[],
+    &[("department", "Sales"), ("building", "B 1")],
+    &[("Department", "Finance"), ("colour", "red")],
+    &[("DEPARTMENT", "no"), ("department", "Sales")],
+    &[("building", " "), ("groupTag", "kiosk")],
+];
+
 fn details() -> impl Strategy<Value = Details> {
     (
         select(vec![None, None, Some("Ann's device"), Some("Desk 4")]),
         select(vec![None, None, Some("ann@example.com"), Some("bo@example.com")]),
         select(vec![None, None, Some("17.4"), Some("14")]),
         select(vec![None, None, Some("userEnrollment"), Some("windowsAzureADJoin"), Some("appleBulkWithUser")]),
+        select(TAGS.to_vec()),
     )
-        .prop_map(|(name, user, os_version, enrollment_type)| Details { name, user, os_version, enrollment_type })
+        .prop_map(|(name, user, os_version, enrollment_type, tags)| Details {
+            name,
+            user,
+            os_version,
+            enrollment_type,
+            tags,
+        })
 }
 
 fn failures() -> impl Strategy<Value = Failure> {
@@ -427,6 +446,10 @@ fn event(
         put(&mut data, "platform", platform);
         put(&mut data, "osVersion", sketch.details.os_version);
         put(&mut data, "enrollmentType", sketch.details.enrollment_type);
+        if !sketch.details.tags.is_empty() || kind == "enrollment.tagged" {
+            let tags = sketch.details.tags.iter().map(|(key, value)| ((*key).to_owned(), json!(value)));
+            data.insert("tags".to_owned(), Value::Object(tags.collect()));
+        }
         let step = kind.starts_with("enrollment.step.");
         if step || kind == "enrollment.stopped" || kind == "enrollment.failed" || kind == "enrollment.portalClosed" {
             let action = match sketch.place.action {

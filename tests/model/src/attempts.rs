@@ -137,6 +137,10 @@ pub struct Device {
     pub has_esp_session: bool,
     /// Registered, without any attempt.
     pub pending: bool,
+    /// Its tags, of each key the last by time (docs/DOMAIN.md, E12).
+    pub tags: BTreeMap<String, String>,
+    /// Whether nothing but tags was reported of it: it counts nowhere.
+    pub only_tags: bool,
     /// When it was first registered.
     pub registered_at_ms: Option<i64>,
     /// The source that it left, and when, if nobody has reported it enrolled since (docs/DOMAIN.md, D9).
@@ -242,7 +246,12 @@ fn device(events: Vec<Event>, settings: &Settings, as_of_ms: i64) -> Device {
         }
     }
     let mut left = None;
+    device.only_tags = true;
     for event in &events {
+        for (key, value) in &event.tags {
+            device.tags.insert(key.clone(), value.clone());
+        }
+        device.only_tags &= event.kind == Kind::Tagged;
         match event.kind {
             Kind::Registered if device.registered_at_ms.is_none() => device.registered_at_ms = Some(event.placed_at_ms),
             Kind::Enrolled => left = None,
@@ -251,7 +260,8 @@ fn device(events: Vec<Event>, settings: &Settings, as_of_ms: i64) -> Device {
         }
     }
     device.registered = device.registered_at_ms.is_some();
-    fold(events, settings, as_of_ms, &mut device);
+    let others = events.into_iter().filter(|event| event.kind != Kind::Tagged).collect();
+    fold(others, settings, as_of_ms, &mut device);
     device.left = left.filter(|_| !device.enrolled);
     device.pending = device.registered && device.attempts.is_empty();
     device

@@ -29,6 +29,8 @@ pub enum Kind {
     Compliant,
     /// `enrollment.unenrolled`
     Unenrolled,
+    /// `enrollment.tagged`
+    Tagged,
     /// Any of `esp.*`.
     Esp,
 }
@@ -110,12 +112,15 @@ pub struct Event {
     pub failure_reason: Option<String>,
     /// `failure.category`, or a reason that is a category.
     pub failure_category: Option<String>,
+    /// `tags`, those that a tenant allows unless it says otherwise, by their keys.
+    pub tags: Vec<(String, String)>,
     /// Of an `esp.*`.
     pub esp: Option<PageEvent>,
     /// The whole event as text: distinguishes two copies received at the same instant.
     pub text: String,
 }
 
+const TAG_KEYS: [&str; 4] = ["department", "building", "groupTag", "enrollmentCode"];
 const PLATFORMS: [&str; 4] = ["windows", "macos", "ios", "android"];
 const MODES: [&str; 4] = ["userDriven", "selfDeploying", "preProvisioningTechnician", "preProvisioningUser"];
 const USER_ACTIONS: [&str; 4] = ["cancel", "postpone", "ignore", "declineAll"];
@@ -209,6 +214,7 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
         "enrollment.enrolled" => Kind::Enrolled,
         "enrollment.compliant" => Kind::Compliant,
         "enrollment.unenrolled" => Kind::Unenrolled,
+        "enrollment.tagged" => Kind::Tagged,
         "esp.started" | "esp.tracked" | "esp.item" | "esp.phase" | "esp.action" | "esp.completed" | "esp.failed" => {
             Kind::Esp
         }
@@ -269,6 +275,7 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
         failure_code: None,
         failure_reason: None,
         failure_category: None,
+        tags: Vec::new(),
         esp: None,
         text: delivered.event.to_string(),
     };
@@ -282,6 +289,19 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
         return Ok(event);
     }
 
+    event.tags = tags(data)?;
+    if kind == Kind::Tagged {
+        // It says nothing else.
+        if data.get("tags").is_none_or(Value::is_null) {
+            return Err(Invalid);
+        }
+        event.device_name = None;
+        event.manufacturer = None;
+        event.model = None;
+        event.os_version = None;
+        event.enrollment_type = None;
+        return Ok(event);
+    }
     event.platform = one_of(text(data, "platform", 256)?, &PLATFORMS)?;
     event.place = place(data)?;
     if matches!(kind, Kind::StepEntered | Kind::StepCompleted) && event.place.is_none() {
@@ -308,6 +328,34 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
     event.restated = kind == Kind::Enrolled && flag(data, "restated")?;
     event.assumed = kind == Kind::Compliant && flag(data, "assumed")?;
     Ok(event)
+}
+
+/// E12
+fn tags(data: &Map<String, Value>) -> Result<Vec<(String, String)>, Invalid> {
+    let empty = Map::new();
+    let reported = object(data, "tags", &empty)?;
+    if reported.len() > 8 {
+        return Err(Invalid);
+    }
+    let mut kept = Vec::new();
+    for name in reported.keys() {
+        let value = text(reported, name, 64)?;
+        if name.chars().count() > 64 {
+            return Err(Invalid);
+        }
+        let key = TAG_KEYS.iter().find(|key| key.eq_ignore_ascii_case(name.trim()));
+        if let (Some(key), Some(value)) = (key, value) {
+            kept.push(((*key).to_owned(), value, *key == name));
+        }
+    }
+    // Of two spellings of a key the canonical one counts.
+    kept.sort_by_key(|(_, _, canonical)| *canonical);
+    let mut tags: Vec<(String, String)> = Vec::new();
+    for (key, value, _) in kept {
+        tags.retain(|(known, _)| *known != key);
+        tags.push((key, value));
+    }
+    Ok(tags)
 }
 
 /// What an event of the Enrollment Status Page reports. Profiles are resolved elsewhere.

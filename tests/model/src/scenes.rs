@@ -70,6 +70,7 @@ pub fn event(sender: &str, at_ms: i64, kind: Kind) -> Event {
         failure_code: None,
         failure_reason: None,
         failure_category: None,
+        tags: Vec::new(),
         esp: None,
         text: String::new(),
     }
@@ -124,6 +125,7 @@ enum Act {
     Failed(Option<&'static str>, Option<Place>),
     Enrolled { held: bool, restated: bool },
     Compliant { assumed: bool },
+    Tagged(&'static str, &'static str),
     Page(What),
 }
 
@@ -150,6 +152,7 @@ fn acts(page: bool, apple: bool) -> BoxedStrategy<Act> {
         8 => (prop::bool::weighted(0.15), prop::bool::weighted(0.2))
             .prop_map(move |(held, restated)| Act::Enrolled { held: apple && held && !restated, restated }),
         8 => prop::bool::weighted(0.3).prop_map(|assumed| Act::Compliant { assumed }),
+        2 => (select(vec!["department", "building"]), select(vec!["a", "b"])).prop_map(|(key, to)| Act::Tagged(key, to)),
     ];
     if !page {
         return act.boxed();
@@ -242,10 +245,17 @@ fn of(act: Act, sender: usize, at_ms: i64, index: usize, platform: Option<&str>)
             Event { awaiting_configuration: held, restated, ..event(sender, at_ms, Kind::Enrolled) }
         }
         Act::Compliant { assumed } => Event { assumed, ..event(sender, at_ms, Kind::Compliant) },
+        Act::Tagged(key, value) => {
+            Event { tags: vec![(key.to_owned(), value.to_owned())], ..event(sender, at_ms, Kind::Tagged) }
+        }
         Act::Page(what) => page(sender, at_ms, what),
     };
     event.id = format!("{index:02}");
     if event.kind != Kind::Esp {
+        // Any event may carry tags.
+        if index % 3 == 0 && event.kind != Kind::Tagged {
+            event.tags = vec![("building".to_owned(), format!("of {index}"))];
+        }
         event.platform = platform.map(str::to_owned);
     }
     event
@@ -331,7 +341,8 @@ fn line(event: &Event) -> String {
             let action = event.place.as_ref().map(shown).unwrap_or_default();
             let chose = event.user_action.as_ref().map(|chose| format!(" {chose}")).unwrap_or_default();
             let code = event.failure_code.as_ref().map(|code| format!(" {code}")).unwrap_or_default();
-            format!("{kind:?}{flags}{action}{chose}{code}")
+            let tags: String = event.tags.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+            format!("{kind:?}{flags}{action}{chose}{code}{tags}")
         }
     };
     let platform = event.platform.as_deref().unwrap_or("no platform");

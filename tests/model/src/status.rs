@@ -81,7 +81,7 @@ pub fn status(devices: &[Device], as_of_ms: i64) -> Status {
 
     for device in devices {
         for (state, count) in &mut status.states {
-            if *state == device.state {
+            if *state == device.state && !device.only_tags {
                 *count += 1;
             }
         }

@@ -61,7 +61,8 @@ fn the_model_reads_every_kind_and_its_generators_make_it() {
         of_cases.extend(cases.new_tree(&mut runner).unwrap().current().delivered.iter().filter_map(read_kind));
     }
     for kind in Kind::ALL {
-        let read = said(*kind, json!({"platform": "ios", "action": "TermsofUse"})).kind;
+        let read =
+            said(*kind, json!({"platform": "ios", "action": "TermsofUse", "tags": {"department": "Sales"}})).kind;
         assert!(of_scenes.contains(&read), "no scene has {kind}");
         assert!(of_cases.contains(&read), "no case has {kind}");
     }
@@ -111,7 +112,8 @@ fn the_scenes_have_every_setting_that_alters_attempts() {
         .map(|_| settings(&scenes.new_tree(&mut runner).unwrap().current().settings))
         .map(|settings| serde_json::to_value(settings).unwrap())
         .collect();
-    let others = [json!(true), json!(false), json!(60), json!(61), json!("Europe/Berlin"), json!("03:00")];
+    let others =
+        [json!(true), json!(false), json!(60), json!(61), json!("Europe/Berlin"), json!("03:00"), json!(["floor"])];
     for (name, usual) in members.as_object().unwrap() {
         let with = |other: &Value| {
             let mut changed = members.clone();

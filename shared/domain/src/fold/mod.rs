@@ -26,6 +26,7 @@ use crate::history::History;
 use crate::identity::TenantId;
 use crate::settings::TenantSettings;
 use crate::standing::{Ending, Standing};
+use crate::tags::Tags;
 use crate::time::Timestamp;
 use run::Run;
 use std::collections::HashMap;
@@ -44,6 +45,7 @@ pub(crate) fn fold_whole(
 ) -> (Enrollment, Standing) {
     let events = history.ordered(as_of);
     let mut about = About::default();
+    let mut tags = Tags::new();
     let folded = esp::sessions(tenant, settings, &events, as_of);
     let mut run = Run::new(tenant, settings, (folded.sessions, folded.failures));
     let mut bases = history.bases().peekable();
@@ -51,6 +53,11 @@ pub(crate) fn fold_whole(
         // Events that were dropped and sent again come before what was known when they were dropped.
         while let Some(base) = bases.next_if(|base| base.until < event.placed()) {
             run.pass(base, &mut about);
+            tags.extend(base.tags.clone());
+        }
+        tags.extend(event.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
+        if event.is_tagged() {
+            continue;
         }
         about.update(&event.about);
         about.platform = platform_of(event).or(about.platform);
@@ -58,6 +65,7 @@ pub(crate) fn fold_whole(
     }
     for base in bases.filter(|base| base.until <= as_of || events.is_empty()) {
         run.pass(base, &mut about);
+        tags.extend(base.tags.clone());
     }
     let mut done = run.end(as_of);
     if done.attempts.iter().any(|attempt| attempt.about.platform.is_none()) {
@@ -93,6 +101,7 @@ pub(crate) fn fold_whole(
         pending,
         state,
         about,
+        tags,
         autopilot,
         attempts: done.attempts,
         sessions: done.sessions,
@@ -101,11 +110,11 @@ pub(crate) fn fold_whole(
     (enrollment, done.known)
 }
 
-/// The platform that an event reports. Only Windows has the Enrollment Status Page (docs/DOMAIN.md, E5).
+/// The platform that an event reports; one that carries tags reports nothing else (docs/DOMAIN.md, E12). Only Windows has the Enrollment Status Page (docs/DOMAIN.md, E5).
 fn platform_of(event: &Event) -> Option<Platform> {
     match event.body {
         Body::Esp(_) => Some(Platform::Windows),
-        Body::Enrollment(_) => event.about.platform,
+        Body::Enrollment(_) => event.about.platform.filter(|_| !event.is_tagged()),
     }
 }
 

@@ -15,7 +15,7 @@ use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Repo
 use vestibule_domain::failure::{Failure, FailureCategory};
 use vestibule_domain::history::Added;
 use vestibule_domain::publication::{Publication, State, Write, difference, taken_back};
-use vestibule_domain::{History, Millis, Outcome, Plan, StoredFormat, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::{History, Millis, Outcome, Plan, StoredFormat, Tags, TenantId, TenantSettings, Timestamp, fold};
 
 const START: i64 = 1_760_000_000_000;
 
@@ -104,18 +104,17 @@ fn place() -> impl Strategy<Value = Option<Place>> {
 fn enrollment_body() -> impl Strategy<Value = Body> {
     let kind = prop::sample::select(Kind::ALL.to_vec());
     let failure = prop::option::of((prop::option::of("0x8[0-9a-f]{3}"), prop::option::of(0..12_usize)));
-    (kind, place(), prop::option::of(prop::sample::select(UserAction::ALL.to_vec())), failure, said()).prop_map(
-        |(kind, place, user_action, failure, said)| {
-            let is_step = matches!(kind, Kind::StepEntered | Kind::StepCompleted);
-            let place = if is_step { Some(place.unwrap_or_else(Place::beginning)) } else { place };
-            let failure = failure.map(|(code, category)| Failure {
-                code,
-                category: category.map(|index| FailureCategory::ALL[index]),
-                ..Failure::default()
-            });
-            Body::Enrollment(Step { place, user_action, failure, said, ..Step::of(kind) }.read())
-        },
-    )
+    let user_action = prop::option::of(prop::sample::select(UserAction::ALL.to_vec()));
+    (kind, place(), user_action, failure, said(), tags()).prop_map(|(kind, place, user_action, failure, said, tags)| {
+        let is_step = matches!(kind, Kind::StepEntered | Kind::StepCompleted);
+        let place = if is_step { Some(place.unwrap_or_else(Place::beginning)) } else { place };
+        let failure = failure.map(|(code, category)| Failure {
+            code,
+            category: category.map(|index| FailureCategory::ALL[index]),
+            ..Failure::default()
+        });
+        Body::Enrollment(Step { place, user_action, failure, said, tags, ..Step::of(kind) }.read())
+    })
 }
 
 fn said() -> impl Strategy<Value = Said> {
@@ -125,6 +124,24 @@ fn said() -> impl Strategy<Value = Said> {
         restated,
         assumed,
     })
+}
+
+fn tags() -> impl Strategy<Value = Tags> {
+    let one = (prop::sample::select(vec!["department", "building"]), "[a-c]")
+        .prop_map(|(key, value)| (key.to_owned(), value));
+    prop::collection::vec(one, 0..3).prop_map(|tags| tags.into_iter().collect())
+}
+
+/// The events without tags, and without those that carry nothing else, as they are where an older format is in force.
+fn untagged(events: &[Event]) -> Vec<Event> {
+    let without = |event: &Event| {
+        let mut event = event.clone();
+        if let Body::Enrollment(step) = &mut event.body {
+            step.tags.clear();
+        }
+        event
+    };
+    events.iter().filter(|event| !event.is_tagged()).map(without).collect()
 }
 
 /// What a sender can report: everything, or any of the parts that the rules use.
@@ -270,7 +287,7 @@ proptest! {
     /// as of senders that report everything, and never something else.
     #[test]
     fn the_older_format_loses_nothing_and_older_programs_read_it(events in events(), settings in settings(), cut in any::<bool>()) {
-        let mut whole = history(&events);
+        let mut whole = history(&untagged(&events));
         if cut {
             whole.prune(&tenant(), &settings, end(&events) + Millis::from_days(30));
         }
@@ -289,10 +306,29 @@ proptest! {
         prop_assert_eq!(history(&read), history(&parts));
     }
 
+    /// Whoever has tags writes them, also if it believes an older format to be in force.
+    #[test]
+    fn tags_are_written_whatever_format_is_asked_for(events in events(), settings in settings(), cut in any::<bool>()) {
+        let mut whole = history(&events);
+        if cut {
+            whole.prune(&tenant(), &settings, end(&events) + Millis::from_days(30));
+        }
+        let has_some = whole != history(&untagged(&events)) && !cut;
+        for format in StoredFormat::ALL {
+            let written = codec::encode_in(format, &whole).unwrap();
+            prop_assert_eq!(&codec::decode_with(&written.data, written.beside.as_deref()).unwrap(), &whole);
+            prop_assert!(!has_some || codec::format_of(&written.data) == StoredFormat::Third);
+            let parts: Vec<Event> = whole.events().cloned().collect();
+            let sealed = codec::encode_events_in(format, &parts).unwrap();
+            let read = codec::decode_events_with(&sealed.data, sealed.beside.as_deref()).unwrap();
+            prop_assert_eq!(history(&read), history(&parts));
+        }
+    }
+
     /// What lies beside other bytes is refused, unless it fits them by chance.
     #[test]
     fn what_lies_beside_other_events_is_refused(one in events(), other in events(), flip in any::<(usize, u8)>()) {
-        let written = |events: &[Event]| codec::encode_in(StoredFormat::First, &history(events)).unwrap();
+        let written = |events: &[Event]| codec::encode_in(StoredFormat::First, &history(&untagged(events))).unwrap();
         let (one, other) = (written(&one), written(&other));
         if let Some(mut beside) = other.beside {
             let _refused_or_fits = codec::decode_with(&one.data, Some(&beside));

@@ -46,7 +46,7 @@ pub(crate) struct State {
     pub expires_at: Option<i64>,
     /// The day of the item's oldest event, in the window or before it.
     pub oldest_day: Option<i32>,
-    /// The day of the item's newest event whose time is not in the future.
+    /// The day of the item's newest event whose time is not in the future, without those that carry only tags.
     pub newest_day: Option<i32>,
 }
 
@@ -59,6 +59,8 @@ impl Folding {
         // A session also changes when it becomes stuck, even after its time limit.
         let sessions = enrollment.sessions.iter().filter_map(EspSession::stands_until);
         let placed = || history.events().map(|event| event.placed());
+        // Tags alone are no report: a device of which nothing else is known counts nowhere (docs/DOMAIN.md, E12).
+        let reported = history.events().filter(|event| !event.is_tagged()).map(|event| event.placed());
         // An event whose time is in the future changes the rows when that time comes.
         let to_come = placed().filter(|at| *at > self.as_of).min();
         let deadline = plan.due_at.into_iter().chain(sessions).chain(to_come.map(|at| at - Millis::new(1))).min();
@@ -70,7 +72,7 @@ impl Folding {
             // From events rather than attempts: a device that only repeats itself has old events without an attempt.
             oldest_day: placed().min().map(day),
             // Events whose time is in the future do not count as reported yet.
-            newest_day: placed().filter(|at| *at <= self.as_of).max().map(day),
+            newest_day: reported.filter(|at| *at <= self.as_of).max().map(day),
         };
         Folded { change, enrollment, state }
     }

@@ -171,7 +171,9 @@ impl<'c> Insert<'c> {
             left_at: Option<Timestamp>,
         }
         let mut sources: BTreeMap<&str, Reported> = BTreeMap::new();
-        for event in history.ordered(as_of).into_iter().filter(|event| day_of(event.placed()) >= cutoff) {
+        let within = history.ordered(as_of).into_iter().filter(|event| day_of(event.placed()) >= cutoff);
+        // Who knows its department alone reported nothing of its management.
+        for event in within.filter(|event| !event.is_tagged()) {
             let reported = sources.entry(&event.key.source).or_default();
             let at = Some(event.placed());
             // Events come in order of time, so the last report counts.
@@ -410,7 +412,7 @@ impl<'c> Insert<'c> {
 
     fn event(&mut self, attempt_no: i64, seq: i64, event: &Event) -> Result<()> {
         let Some(step) = event.step() else { return Ok(()) };
-        let Step { kind, place, user_action, failure, reported, said: _ } = step;
+        let Step { kind, place, user_action, failure, reported, said: _, tags: _ } = step;
         let place: Option<&Place> = place.as_ref();
         let failure = failure.as_ref();
         // Most senders spell as we do.

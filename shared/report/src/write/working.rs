@@ -141,7 +141,7 @@ impl Working {
     }
 
     /// The values in `meta` that must be equal for a file to be refreshed rather than built anew.
-    fn identity(&self) -> [(&'static str, String); 12] {
+    fn identity(&self) -> [(&'static str, String); 13] {
         let settings = &self.settings;
         [
             ("tenant", self.tenant.to_string()),
@@ -158,6 +158,7 @@ impl Working {
             (BUILT_IN, self.built_in.clone()),
         ]
     }
+            ("tagKeys", settings.tag_keys.iter().collect::<Vec<_>>().join(",")),
 
     /// Sets the current profiles, for a file that is kept open: the next refresh writes them.
     pub fn set_profiles(&mut self, profiles: &Profiles) {

@@ -21,7 +21,7 @@ use vestibule_report::{Error, Working};
 struct World {
     working: Working,
     enrollments: Vec<Enrollment>,
-    /// When the newest event of each enrollment is placed.
+    /// When the newest event of each enrollment that says more than tags is placed.
     newest: BTreeMap<EnrollmentKey, Option<Timestamp>>,
     settings: TenantSettings,
     as_of: Timestamp,
@@ -35,8 +35,12 @@ fn make(seed: u64) -> World {
     let folder = tempfile::tempdir().unwrap();
     let working = build(&folder.path().join("w"), &context(&tenant, &settings), &all, as_of);
     let enrollments = all.iter().map(|change| fold(&tenant, &change.history, &settings, as_of)).collect();
-    let placed = |history: &History| history.events().map(|event| event.placed()).filter(|at| *at <= as_of).max();
-    let newest = all.iter().map(|change| (change.history.key(), placed(&change.history))).collect();
+    // Tags alone are no report.
+    let reported = |history: &History| {
+        let reports = history.events().filter(|event| !event.is_tagged()).map(|event| event.placed());
+        reports.filter(|at| *at <= as_of).max()
+    };
+    let newest = all.iter().map(|change| (change.history.key(), reported(&change.history))).collect();
     World { working, enrollments, newest, settings, as_of, _folder: folder }
 }
 

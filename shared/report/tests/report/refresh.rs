@@ -307,6 +307,7 @@ fn settings_that_change_history_require_a_new_file() {
             ("exportAt", _) => json!("03:30"),
             ("complianceSource", _) => json!("graph"),
             ("retentionDays", _) => json!(90),
+            ("tagKeys", _) => json!(["floor"]),
             (_, Value::Bool(value)) => json!(!value),
             (_, value) => json!(value.as_u64().unwrap() + 3),
         };

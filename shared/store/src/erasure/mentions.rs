@@ -1,4 +1,4 @@
-//! The addresses that an event mentions anywhere: in messages, in the device's name, in its own id.
+//! The addresses that an event mentions anywhere: in messages, in the device's name, in tags, in its own id.
 //!
 //! An erasure and its tombstones look for mentions by this alone, so that what an erasure took does not come back when it
 //! is sent again. A tombstone only has hashes, so a text must be split into addresses before anything can be compared
@@ -13,8 +13,12 @@ use vestibule_domain::addresses::in_text;
 /// `user=adele@contoso.com` nobody knows where the name begins.
 pub(super) fn addresses(event: &Event) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let parts =
-        [serde_json::to_value(&event.key), serde_json::to_value(&event.about), serde_json::to_value(&event.body)];
+    let parts = [
+        serde_json::to_value(&event.key),
+        serde_json::to_value(&event.about),
+        serde_json::to_value(&event.body),
+        serde_json::to_value(event.tags()),
+    ];
     parts.iter().flatten().for_each(|part| in_value(part, &mut found));
     found
 }

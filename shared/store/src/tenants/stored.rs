@@ -3,7 +3,8 @@
 //! Must stay true: [`Tenant`] itself can't be written, so no answer, log or file contains a secret because somebody
 //! serialised a tenant. The form is that of all earlier releases, and members that a release added may be missing. Programs
 //! of format 1 refuse settings that they do not know, but ignore other members: where they may run, what they do not know
-//! lies in `newer`. If one of them writes the tenant, it leaves that out, and what it wrote counts.
+//! lies in `newer`. If one of them writes the tenant, it leaves that out, and what it wrote counts. Programs of format 2 know
+//! `newer`, and refuse settings too: what they do not know is not written where they may run, and can't be changed there.
 
 use super::{
     ApiToken, PseudonymKey, Role, Sealing, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant,
@@ -94,16 +95,42 @@ const FIRST: [&str; 8] = [
     "complianceSource",
 ];
 
+/// The settings that programs of format 2 do not know.
+const THIRD: [&str; 1] = ["tagKeys"];
+
 /// The content of a tenant's item in a format.
 pub(super) fn content(tenant: &Tenant, format: StoredFormat) -> Result<String, serde_json::Error> {
     let stored = StoredTenant::from(tenant);
     match format {
-        StoredFormat::First => as_first(&stored),
-        StoredFormat::Second => serde_json::to_string(&stored),
+        StoredFormat::First => serde_json::to_string(&without_third(as_first(&stored)?)),
+        StoredFormat::Second => serde_json::to_string(&without_third(serde_json::to_value(&stored)?)),
+        StoredFormat::Third => serde_json::to_string(&stored),
     }
 }
 
-fn as_first(stored: &StoredTenant) -> Result<String, serde_json::Error> {
+/// Takes out the settings that programs of format 2 do not know.
+fn without_third(mut content: Value) -> Value {
+    for part in ["", "/newer"] {
+        let mut all: Vec<&mut Value> = Vec::new();
+        let Some(Value::Object(part)) = content.pointer_mut(part) else { continue };
+        for (name, value) in part.iter_mut() {
+            match name.as_str() {
+                "settings" => all.push(value),
+                "settings_history" => {
+                    let earlier = value.get_mut("earlier").and_then(Value::as_array_mut);
+                    all.extend(earlier.into_iter().flatten().filter_map(|one| one.get_mut(1)));
+                }
+                _ => {}
+            }
+        }
+        for settings in all.into_iter().filter_map(Value::as_object_mut) {
+            settings.retain(|name, _| !THIRD.contains(&name.as_str()));
+        }
+    }
+    content
+}
+
+fn as_first(stored: &StoredTenant) -> Result<Value, serde_json::Error> {
     let mut content = serde_json::to_value(stored)?;
     reduce(content.pointer_mut("/settings"));
     let earlier = content.pointer_mut("/settings_history/earlier").and_then(Value::as_array_mut);
@@ -121,7 +148,7 @@ fn as_first(stored: &StoredTenant) -> Result<String, serde_json::Error> {
         let newer = Newer { settings: stored.settings.clone(), settings_history: stored.settings_history.clone() };
         content["newer"] = serde_json::to_value(newer)?;
     }
-    serde_json::to_string(&content)
+    Ok(content)
 }
 
 /// Takes out of settings what format 1 does not know.
@@ -329,6 +356,7 @@ mod tests {
             }
             let again = Tenant::from(serde_json::from_str::<StoredTenant>(&text).unwrap());
             assert_eq!(again, tenant);
+            assert!(!text.contains("tagKeys"), "{text}");
             // A program of format 1 writes back what it knows.
             let mut older = value;
             older.as_object_mut().unwrap().remove("newer");
@@ -336,6 +364,21 @@ mod tests {
                 Tenant::from(serde_json::from_value::<StoredTenant>(older).unwrap()).settings.retention_days,
                 90
             );
+        }
+    }
+
+    #[test]
+    fn programs_of_format_2_find_no_setting_that_they_do_not_know() {
+        let usual = TenantSettings::default();
+        let stored = json!({
+            "id": "contoso", "created_at": 1, "settings": usual, "webhook_secrets": [], "tokens": [],
+            "pseudonym_key": "key", "settings_history": {"version": 1, "earlier": [[0, usual]]},
+        });
+        let tenant = Tenant::from(serde_json::from_value::<StoredTenant>(stored).unwrap());
+        for (format, has) in [(StoredFormat::Second, false), (StoredFormat::Third, true)] {
+            let text = content(&tenant, format).unwrap();
+            assert_eq!(text.matches("tagKeys").count(), if has { 2 } else { 0 }, "{text}");
+            assert_eq!(Tenant::from(serde_json::from_str::<StoredTenant>(&text).unwrap()), tenant);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Bodies as senders post them, valid and invalid.
 
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use vestibule_domain::catalogue::UserAction;
 use vestibule_domain::esp::{Category, EspAction, EspDetail, EspEvent, ItemState};
-use vestibule_domain::event::{Body, ClockSkew, Event, Kind, Member, Platform, Said};
-use vestibule_domain::{Clock, Reports, Timestamp};
+use vestibule_domain::event::{Body, ClockSkew, Event, Kind, Member, Platform, Said, Step};
+use vestibule_domain::{Clock, Reports, Tags, Timestamp};
 use vestibule_webhook::cloudevents::Parsed;
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, MAX_EVENTS, Received, parse};
 
@@ -68,6 +68,34 @@ fn restated_and_assumed_are_read_where_each_is_allowed() {
     let wrong = json!({"device": device(), "restated": "yes", "assumed": 1, "awaitingConfiguration": []});
     let fields = ["data.awaitingConfiguration", "data.restated", "data.assumed"];
     assert_eq!(refused_fields(&event("enrollment.enrolled", wrong)), fields);
+}
+
+#[test]
+fn tags_are_few_and_short_and_say_nothing_else() {
+    let tags = json!({"department": "Sales", "Building": " ", "colour": null, "floor": "3"});
+    let data = json!({"device": device(), "platform": "ios", "action": "TermsofUse", "tags": tags});
+    let read = |kind: &str| valid(&event(kind, data.clone()));
+    let expected: Tags =
+        [("department", "Sales"), ("floor", "3")].map(|(key, value)| (key.into(), value.into())).into();
+    assert_eq!(read("enrollment.started").tags(), Some(&expected));
+    let tagged = read("Enrollment.Tagged");
+    assert_eq!(tagged.body, Body::Enrollment(Step { tags: expected, ..Step::of(Kind::Tagged) }));
+    // The Enrollment Status Page has none.
+    assert_eq!(read("esp.completed").tags(), None);
+
+    let many: Map<String, Value> = (0..9).map(|key| (format!("k{key}"), json!("v"))).collect();
+    for (tags, field) in [
+        (json!("Sales"), "data.tags"),
+        (json!(["Sales"]), "data.tags"),
+        (json!(many), "data.tags"),
+        (json!({"k".repeat(65): "v"}), "data.tags"),
+        (json!({"department": "v".repeat(65)}), "data.tags.department"),
+        (json!({"department": 7}), "data.tags.department"),
+    ] {
+        let refused = refused_fields(&event("enrollment.started", json!({"device": device(), "tags": tags})));
+        assert_eq!(refused, [field], "{tags}");
+    }
+    assert_eq!(refused_fields(&event("enrollment.tagged", json!({"device": device()}))), ["data.tags"]);
 }
 
 #[test]
@@ -310,6 +338,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         "limitMinutes",
         "allowedActions",
         "restated",
+        "tags",
         "other",
     ];
     let values = [
@@ -367,10 +396,13 @@ fn nearly_valid() -> impl Strategy<Value = Value> {
         "/data/limitMinutes",
         "/data/allowedActions",
         "/data/restated",
+        "/data/tags",
+        "/data/tags/department",
     ];
     let kinds = [
         "enrollment.step.entered",
         "enrollment.failed",
+        "enrollment.tagged",
         "esp.started",
         "esp.tracked",
         "esp.item",
@@ -383,7 +415,7 @@ fn nearly_valid() -> impl Strategy<Value = Value> {
             "device": device(), "platform": "windows", "action": "retry", "failure": {"code": "0x1"}, "phase": "deviceSetup",
             "category": "apps", "state": "started", "item": {"id": "a", "state": 1}, "items": [{"id": "a"}],
             "targetedApps": [{"id": "a", "context": "user"}], "groups": {"device": ["g"]},
-            "limitMinutes": 60, "allowedActions": ["retry"], "restated": true,
+            "limitMinutes": 60, "allowedActions": ["retry"], "restated": true, "tags": {"department": "Sales"},
         }));
         if let Some(place) = event.pointer_mut(path) {
             *place = value;

@@ -5,7 +5,7 @@ use crate::suite::tenants::new;
 use crate::{Engine, Item, Table, number};
 use aws_sdk_dynamodb::types::AttributeValue;
 use vestibule_domain::event::Event;
-use vestibule_domain::{Kind, Millis, Reports, StoredFormat, TenantSettings, codec};
+use vestibule_domain::{Kind, Millis, Reports, StoredFormat, TagKeys, TenantSettings, codec};
 use vestibule_store::{OlderFiles, StoreError, Subject};
 
 fn data(item: &Item) -> &[u8] {
@@ -70,6 +70,11 @@ pub async fn the_older_format_is_written_until_the_move(engine: &Engine) {
     let erased = store.erase(&created, &subject, OlderFiles::Rebuild, ("1", "operator"), now).await;
     assert!(matches!(erased, Err(StoreError::Older { needed: StoredFormat::Second, .. })), "{erased:?}");
     assert!(matches!(store.begin_removal(&tenant(), now).await, Err(StoreError::Older { .. })));
+    // So would it refuse a setting that it does not know.
+    let mut tagged = store.tenant(&tenant()).await.unwrap().unwrap();
+    tagged.settings.tag_keys = TagKeys::new(vec!["floor".to_owned()]);
+    let refused = store.update_tenant(&mut tagged).await;
+    assert!(matches!(refused, Err(StoreError::Older { needed: StoredFormat::Third, .. })), "{refused:?}");
     let before = table.items().await.len();
 
     let moved = store.move_to_format(StoredFormat::Second).await.unwrap();

@@ -168,7 +168,17 @@ async fn post(stack: &Stack, tenancy: &Tenancy, hook: &str, event: &Value) {
 
 /// Events of devices of the image, of new ones, and of a sender that reports only a part.
 async fn post_some(stack: &Stack, tenancy: &Tenancy) {
-    let ios = json!({"platform": "ios"});
+    // Tags are left out where programs may run that would lose them.
+    let ios = json!({"platform": "ios", "tags": {"department": "Sales"}});
+    let tagged = event_at("enrollment.tagged", "KEPT0003", 2, &ios);
+    let answer = stack.post("enrollment-events", "enrollment-events", tenancy, &tagged).await;
+    let result = if tenancy.tenant.settings.format < StoredFormat::Third { "unknownType" } else { "accepted" };
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["results"][0]["status"]),
+        (202, &json!(result)),
+        "{}",
+        answer.text()
+    );
     post(stack, tenancy, "enrollment-events", &event_at("enrollment.started", "KEPT0003", 2, &ios)).await;
     post(stack, tenancy, "enrollment-events", &event_at("enrollment.enrolled", "KEPT0007", 2, &ios)).await;
     post(stack, tenancy, "enrollment-events", &event_at("enrollment.started", "LATER0001", 3, &ios)).await;
@@ -243,6 +253,18 @@ fn read_as_format_1(items: &[Item]) {
     }
 }
 
+/// What a program of format 2 finds: no way of writing events that it does not know, and no setting.
+fn read_as_format_2(items: &[Item]) {
+    for item in items.iter().filter(|item| text(item, "pk").starts_with("e#")) {
+        if let Some(data) = bytes(item, "d") {
+            assert!((2..=5).contains(&data[0]), "{} is written in a way that it does not know", text(item, "pk"));
+        }
+    }
+    for item in items.iter().filter(|item| text(item, "pk").starts_with("t#") && text(item, "sk") == "t") {
+        assert!(!text(item, "c").contains("tagKeys"), "{}", text(item, "c"));
+    }
+}
+
 /// What a sender of this device reports, by the newest event that is stored.
 async fn reports_of(stack: &Stack, device: &str) -> Reports {
     let name =
@@ -251,11 +273,21 @@ async fn reports_of(stack: &Stack, device: &str) -> Reports {
     stored.history.events().max_by_key(|event| event.received_at).unwrap().reports
 }
 
+/// The tags of a device.
+async fn tags_of(stack: &Stack, device: &str) -> Value {
+    let name =
+        vestibule_domain::Identifier::new(vestibule_domain::identity::IdentifierKind::SerialNumber, device).unwrap();
+    let contoso = TenantId::parse("contoso").unwrap();
+    let stored = stack.store.find(&contoso, &name, now()).await.unwrap().unwrap();
+    json!(vestibule_domain::fold(&contoso, &stored.history, &TenantSettings::default(), now()).tags)
+}
+
 /// Posts until a function writes in the format that is in force now.
 async fn until_written_in(stack: &Stack, tenancy: &Tenancy, format: StoredFormat) {
     let began = Instant::now();
     for number in 0.. {
-        let mut event = event_at("enrollment.started", MOVED, 1, &json!({"platform": "ios"}));
+        let data = json!({"platform": "ios", "tags": {"department": "Sales"}});
+        let mut event = event_at("enrollment.started", MOVED, 1, &data);
         event["id"] = json!(format!("moved-{number}"));
         post(stack, tenancy, "enrollment-events", &event).await;
         let items = items(stack).await;
@@ -312,6 +344,14 @@ async fn every_function_works_on_each_released_format_and_the_move_changes_no_ro
             read_as_format_1(&items(&stack).await);
         }
 
+        if format < StoredFormat::Third {
+            read_as_format_2(&items(&stack).await);
+            let keys = json!({"tagKeys": ["floor"]});
+            let refused = stack.change("admin-api", Method::PATCH, &tenancy, "/api/tenant", &keys).await;
+            assert_eq!(refused.status, 409, "{}", refused.text());
+            assert!(refused.text().contains("format set 3"), "{}", refused.text());
+        }
+
         let before = rebuilt(&stack);
         assert_eq!(settings_of(&stack)["macosIdleLimitMinutes"], 45);
         let newest = StoredFormat::NEWEST;
@@ -328,6 +368,10 @@ async fn every_function_works_on_each_released_format_and_the_move_changes_no_ro
         // What lay in clear is sealed, and opens for whoever needs it.
         let sealed = json_of(&stack, &["secret", "seal"]);
         assert_eq!(sealed["sealed"], json!([{"tenant": "contoso", "items": 1}]));
+        // Tags are kept from now on, and the keys are the tenant's to choose.
+        json_of(&stack, &["tenant", "set", "contoso", r#"tagKeys=["department", "floor"]"#]);
+        assert_eq!(settings_of(&stack)["tagKeys"], json!(["department", "floor"]));
+        assert_eq!(tags_of(&stack, MOVED).await, json!({"department": "Sales"}));
         let written = format!("{:?}", items(&stack).await);
         assert!(!written.contains(&tenancy.secret) && !written.contains(SENDER_SECRET));
         post(
@@ -421,7 +465,8 @@ async fn keep_an_image_of_this_format() {
     let settings = TenantSettings { retention_days: 400, ..TenantSettings::default() };
     let mut tenancy = stack.tenant("contoso", settings).await;
     stack.add_source(&mut tenancy, "simplemdm", SENDER_SECRET).await;
-    let ios = json!({"platform": "ios", "user": {"principalName": "ada@contoso.example"}});
+    let ios = json!({"platform": "ios", "user": {"principalName": "ada@contoso.example"},
+        "tags": {"department": "Sales"}});
     let failure = json!({"platform": "windows", "failure": {"code": "0x80180014"}});
     let events = [
         vec![("enrollment.started", "KEPT0000", 20, &ios)],

@@ -403,7 +403,8 @@ impl Reading<'_> {
         let now_ms = event.placed_at_ms;
         let was_open = self.is_open();
         match event.kind {
-            Kind::Registered => {}
+            // Tags were taken out before.
+            Kind::Registered | Kind::Tagged => {}
             Kind::Esp => self.page_event(&event),
             Kind::Started => self.started(event),
             Kind::StepEntered | Kind::StepCompleted => {

@@ -104,6 +104,7 @@ pub fn event(model: &vestibule_model::Event) -> Event {
                 vestibule_model::Kind::Enrolled => Kind::Enrolled,
                 vestibule_model::Kind::Compliant => Kind::Compliant,
                 vestibule_model::Kind::Unenrolled => Kind::Unenrolled,
+                vestibule_model::Kind::Tagged => Kind::Tagged,
                 vestibule_model::Kind::Esp => unreachable!("its body was matched above"),
             };
             let failure = Failure {
@@ -125,6 +126,7 @@ pub fn event(model: &vestibule_model::Event) -> Event {
             step.said.awaiting_configuration = model.awaiting_configuration;
             step.said.restated = model.restated;
             step.said.assumed = model.assumed;
+            step.tags = model.tags.iter().cloned().collect();
             Body::Enrollment(step)
         }
     };
@@ -180,11 +182,12 @@ pub fn folded<'a>(
 /// What is compared of a device: one line for the device, each attempt, each session and each failure.
 pub fn domain_in_words(enrollment: &Enrollment) -> Vec<String> {
     let mut lines = vec![format!(
-        "device {} enrolled={} compliant={} complete={}",
+        "device {} enrolled={} compliant={} complete={} tags={:?}",
         enrollment.state.name(),
         enrollment.enrolled,
         enrollment.compliant,
-        enrollment.complete
+        enrollment.complete,
+        enrollment.tags
     )];
     for attempt in &enrollment.attempts {
         let place = attempt.place.as_ref();
@@ -234,8 +237,8 @@ pub fn domain_in_words(enrollment: &Enrollment) -> Vec<String> {
 /// Like [`domain_in_words`], for the model's device.
 pub fn model_in_words(device: &Device) -> Vec<String> {
     let mut lines = vec![format!(
-        "device {} enrolled={} compliant={} complete={}",
-        device.state, device.enrolled, device.compliant, device.complete
+        "device {} enrolled={} compliant={} complete={} tags={:?}",
+        device.state, device.enrolled, device.compliant, device.complete, device.tags
     )];
     for attempt in &device.attempts {
         lines.push(attempt_in_words(&InWords {

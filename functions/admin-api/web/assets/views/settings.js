@@ -20,7 +20,7 @@ const EVERY = 3_000;
 /**
  * @typedef {object} Setting
  * @property {string} name of the API
- * @property {'text'|'number'|'flag'|'time'} kind
+ * @property {'text'|'number'|'flag'|'time'|'list'} kind
  * @property {string} label
  * @property {string} hint
  * @property {boolean} [past] whether a change alters what was counted
@@ -77,6 +77,13 @@ const SETTINGS = [
     label: 'Devices a person may enroll',
     hint: 'For diagnostics: the limit in your MDM. 1 to 1,000.',
   },
+  {
+    name: 'tagKeys',
+    kind: 'list',
+    label: 'Tags that are kept',
+    hint: 'By which senders tell devices apart, such as department. At most 8 keys, with commas; others are dropped.',
+    past: true,
+  },
   { name: 'exportAt', kind: 'time', label: 'Time of the nightly file', hint: 'In the time zone above.' },
 ];
 
@@ -85,10 +92,20 @@ const sourceName = (one) => `complianceSource.${one}`;
 /** Drafts by organisation: what was typed and not saved. @type {Map<string, Record<string, any>>} */
 const drafts = new Map();
 
+/** The entries of a text with commas. */
+const listOf = (text) =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean);
+
 /** The settings as the form's values. */
 function valuesOf(settings) {
   const values = Object.fromEntries(
-    SETTINGS.map(({ name, kind }) => [name, kind === 'flag' ? settings[name] : String(settings[name])]),
+    SETTINGS.map(({ name, kind }) => {
+      const value = settings[name];
+      return [name, kind === 'flag' ? value : kind === 'list' ? value.join(', ') : String(value)];
+    }),
   );
   const source = settings.complianceSource;
   for (const one of PLATFORMS) {
@@ -113,7 +130,8 @@ function changes(base, values) {
     if (values[name] === base[name]) continue;
     const text = kind === 'flag' ? values[name] : values[name].trim();
     // The server says what is wrong with what is no number.
-    patch[name] = kind === 'number' && /^\d+$/.test(text) ? Number(text) : text;
+    if (kind === 'list') patch[name] = listOf(text);
+    else patch[name] = kind === 'number' && /^\d+$/.test(text) ? Number(text) : text;
   }
   if (PLATFORMS.some((one) => values[sourceName(one)] !== base[sourceName(one)])) {
     patch.complianceSource = complianceSource(values);
@@ -166,7 +184,13 @@ export default {
       const named = h('label', { for: ids.input }, label);
       return kind === 'flag'
         ? h('div', { class: 'esp-field is-flag' }, h('div', { class: 'check' }, input, named), below)
-        : h('div', { class: `esp-field is-${kind === 'text' ? 'text' : 'number'}` }, named, input, below);
+        : h(
+            'div',
+            { class: `esp-field is-${kind === 'text' || kind === 'list' ? 'text' : 'number'}` },
+            named,
+            input,
+            below,
+          );
     };
     const clear = (name) => {
       const { input, error } = fields.get(name);

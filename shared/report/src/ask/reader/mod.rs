@@ -72,6 +72,8 @@ pub struct Basis {
     pub compliance_source: Option<String>,
     /// See the settings.
     pub retention_days: u32,
+    /// See the settings: the keys of tags, separated by commas.
+    pub tag_keys: String,
 }
 
 /// What a file says about itself.
@@ -194,6 +196,7 @@ impl<'c> Reader<'c> {
             compliance_limit_minutes: says("complianceLimitMinutes")?.parse().unwrap_or_default(),
             compliance_source: Some(says("complianceSource")?).filter(|source| !source.is_empty()),
             retention_days: says("retentionDays")?.parse().unwrap_or_default(),
+            tag_keys: says("tagKeys")?,
         })
     }
 
