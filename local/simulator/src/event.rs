@@ -198,6 +198,9 @@ pub struct Data {
     /// How the device is enrolled, by Graph's names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enrollment_type: Option<&'static str>,
+    /// Where the person works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Tags>,
     /// The section of the enrollment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub section: Option<&'static str>,
@@ -240,6 +243,15 @@ pub struct Device {
     /// The model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<&'static str>,
+}
+
+/// Tags of a device: where its person works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Tags {
+    /// The department.
+    pub department: &'static str,
+    /// The building.
+    pub building: &'static str,
 }
 
 /// A person.
@@ -418,6 +430,7 @@ mod tests {
                 platform: Platform::Windows,
                 os_version: None,
                 enrollment_type: None,
+                tags: None,
                 section: None,
                 action: None,
                 screen: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::event::{Device, EventId, Platform, User};
+use crate::event::{Device, EventId, Platform, Tags, User};
 use crate::rng::{Purpose, Rng};
 
 /// How a device is enrolled.
@@ -209,6 +209,16 @@ fn person(seed: u64, number: u64) -> Person {
     Person { given, user: Arc::new(User { principal_name: address.into(), id: EventId(rng.uuid()) }) }
 }
 
+/// Where a person works; of some the organisation does not say. It follows from the name, so that nothing else of the sample
+/// depends on it.
+fn workplace(user: &User) -> Option<Tags> {
+    const DEPARTMENTS: [&str; 6] = ["Sales", "Finance", "Engineering", "Field service", "Human resources", "Legal"];
+    const BUILDINGS: [&str; 4] = ["North", "South", "Old mill", "Remote"];
+    let sum: usize = user.principal_name.bytes().map(usize::from).sum();
+    let tags = || Some(Tags { department: DEPARTMENTS.get(sum % 7)?, building: BUILDINGS.get(sum / 7 % 4)? });
+    tags()
+}
+
 /// The number of people in an organisation with this many enrollments: some have several devices.
 fn people(enrollments: usize) -> u64 {
     (enrollments as u64 / 4).max(240)
@@ -220,6 +230,8 @@ pub(crate) struct Identity {
     pub way: Way,
     pub enrollment_type: &'static str,
     pub os_version: &'static str,
+    /// Where its person works, if the organisation knows that.
+    pub tags: Option<Tags>,
     /// The identifier a sender puts in the envelope.
     pub subject: Arc<str>,
     /// The sender's own id of the enrollment, if it has one.
@@ -350,6 +362,7 @@ impl Identity {
             model: Some(hardware.model),
             ..Device::default()
         };
+        let tags = owned.then(|| workplace(&person.user)).flatten();
         let user = owned.then_some(person.user);
         if way == Way::IosPrivate {
             let id: Arc<str> = EventId(rng.uuid()).to_string().into();
@@ -357,6 +370,7 @@ impl Identity {
                 way,
                 enrollment_type,
                 os_version: hardware.os_version,
+                tags,
                 subject: id.clone(),
                 enrollment_id: Some(id),
                 user,
@@ -385,6 +399,7 @@ impl Identity {
             way,
             enrollment_type,
             os_version: hardware.os_version,
+            tags,
             subject: match (&serial, has_serial) {
                 (Some(serial), true) => serial.clone(),
                 _ => mdm.clone(),

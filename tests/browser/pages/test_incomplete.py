@@ -74,7 +74,7 @@ def test_a_model_is_two_clicks_from_its_attempts(server, visit, page):
     span = server.settled
     visit(f"#/incomplete{query(**span)}", HEADING)
     card = page.locator("[data-key=slices]")
-    for by, label in (("model", "Model"), ("osVersion", "OS version")):
+    for by, label in (("model", "Model"), ("department", "Department"), ("osVersion", "OS version")):
         answer = server.get("/api/reports/slices", **span, by=by, limit=10)
         card.get_by_role("link", name=label, exact=True).click()
         table = card.get_by_role("table", name=f"Attempts by {label}")

@@ -1,4 +1,4 @@
-//! What became of attempts by model, version or enrollment type (docs/DOMAIN.md, K).
+//! What became of attempts by model, version, enrollment type or tag (docs/DOMAIN.md, K).
 
 use crate::Device;
 use crate::Settings;
@@ -30,7 +30,7 @@ pub struct SliceLine {
 }
 
 /// The values of the attempts started on the days `from` (inclusive) to `to` (exclusive), the commonest first. `os` is a
-/// platform or `all`; `by` is `model`, `osVersion` or `enrollmentType`. An invalid date gives none.
+/// platform or `all`; `by` is `model`, `osVersion`, `enrollmentType` or the key of a tag. An invalid date gives none.
 #[must_use]
 pub fn slices(
     devices: &[Device],
@@ -44,7 +44,8 @@ pub fn slices(
     let (Ok(from), Ok(to)) = (from.parse::<NaiveDate>(), to.parse::<NaiveDate>()) else {
         return lines;
     };
-    for attempt in devices.iter().flat_map(|device| &device.attempts) {
+    let all = devices.iter().flat_map(|device| device.attempts.iter().map(move |attempt| (device, attempt)));
+    for (device, attempt) in all {
         let platform = attempt.platform.as_deref().unwrap_or("");
         let asked = match os {
             None => platform == "ios" || platform == "android",
@@ -54,7 +55,7 @@ pub fn slices(
         if !asked || day.is_none_or(|day| day < from || day >= to) {
             continue;
         }
-        let value = value(attempt, by);
+        let value = value(device, attempt, by);
         let index = lines.iter().position(|line| line.value == value).unwrap_or_else(|| {
             lines.push(SliceLine { value, ..SliceLine::default() });
             lines.len() - 1
@@ -68,12 +69,12 @@ pub fn slices(
     lines
 }
 
-fn value(attempt: &Attempt, by: &str) -> Option<String> {
+fn value(device: &Device, attempt: &Attempt, by: &str) -> Option<String> {
     match by {
         "model" => attempt.model.clone(),
         "osVersion" => attempt.os_version.clone(),
         "enrollmentType" => attempt.enrollment_type.clone(),
-        _ => None,
+        tag => device.tags.get(tag).cloned(),
     }
 }
 

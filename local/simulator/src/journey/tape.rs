@@ -141,6 +141,7 @@ impl<'a> Tape<'a> {
             platform: identity.way.platform(),
             os_version: (full || kind == Kind::Enrolled).then_some(identity.os_version),
             enrollment_type: (full && source != APPLE || kind == Kind::Enrolled).then_some(identity.enrollment_type),
+            tags: identity.tags.filter(|_| full && source != APPLE && !kind.is_esp()),
             section: None,
             action: None,
             screen: None,

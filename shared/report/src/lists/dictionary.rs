@@ -3,6 +3,7 @@
 //! Must stay true: people keep files with these ids, so a list may only grow at its end; no name may move.
 
 use rusqlite::{Connection, params};
+use vestibule_domain::TagKeys;
 use vestibule_domain::attempt::{Cause, DeviceState, Outcome, Wait};
 use vestibule_domain::catalogue::{Action, KnownAction, KnownScreen, Place, ROWS, Screen, Section, UserAction};
 use vestibule_domain::esp::page::Stage;
@@ -102,7 +103,7 @@ impl FailureSubject {
     }
 }
 
-/// By what attempts are told apart (docs/DOMAIN.md, K1).
+/// By what attempts of every organisation are told apart (docs/DOMAIN.md, K1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slice {
     Model,
@@ -122,6 +123,23 @@ impl Slice {
             Self::Source => "source",
         }
     }
+}
+
+/// The id of the first tag among the slices. Those below are of every organisation.
+pub(crate) const FIRST_TAG: i64 = 101;
+
+/// The ids of an organisation's tags among the slices, in its order, with their keys.
+pub(crate) fn tags(keys: &TagKeys) -> impl Iterator<Item = (i64, &str)> {
+    (FIRST_TAG..).zip(keys.iter())
+}
+
+/// Adds the tags by which an organisation tells attempts apart.
+pub(crate) fn fill_tags(conn: &Connection, keys: &TagKeys) -> Result<()> {
+    let mut insert = conn.prepare("INSERT INTO slices (id, name, title) VALUES (?1, ?2, ?3)")?;
+    for (id, key) in tags(keys) {
+        insert.execute(params![id, key, words(List::Slice, key)])?;
+    }
+    Ok(())
 }
 
 /// The status page's platform labels (docs/DOMAIN.md, D4 and D8).

@@ -20,7 +20,10 @@ macro_rules! of_slices {
                SELECT 1, attempt_no, coalesce(model_word, 0) FROM attempts
                UNION ALL SELECT 2, attempt_no, coalesce(os_version_word, 0) FROM attempts
                UNION ALL SELECT 3, attempt_no, coalesce(enrollment_type_word, 0) FROM attempts
-               UNION ALL SELECT 4, attempt_no, source_word FROM attempt_sources)
+               UNION ALL SELECT 4, attempt_no, source_word FROM attempt_sources
+               UNION ALL SELECT k.id, a.attempt_no, coalesce(t.value_word, 0)
+                 FROM slices k CROSS JOIN attempts a
+                 LEFT JOIN enrollment_tags t ON t.enrollment_no = a.enrollment_no AND t.slice_id = k.id WHERE k.id > 100)
              ",
             $statement
         )

@@ -1,7 +1,7 @@
 //! Removes rows, and subtracts them from the sums: all rows of an item, or those that left the window.
 
 use crate::error::{Error, Result};
-use crate::lists::dictionary::Coded as _;
+use crate::lists::dictionary::{Coded as _, FIRST_TAG};
 use crate::lists::ids::{Ids, first_from};
 use crate::lists::times;
 use crate::write::app_sums::{CountedApp, CountedSession};
@@ -35,7 +35,7 @@ const FAILED: &str = "SELECT f.day, f.platform_id, f.subject_id, w.text AS code,
 /// Failures of a device outside its attempts. The subject is a number, because the index contains it as one.
 const FAILURES_OF_DEVICE: &str = "failures f WHERE f.enrollment_no = ?1 AND f.subject_id = 3";
 
-/// An attempt's number, its device's number and how it is counted, without its visits and senders.
+/// An attempt's number, its device's number and how it is counted, without its visits, senders and tags.
 struct Found {
     attempt_no: i64,
     enrollment_no: i64,
@@ -51,6 +51,7 @@ pub(crate) struct Delete<'c> {
     attempts: Statement<'c>,
     visits: Statement<'c>,
     sources: Statement<'c>,
+    tags: Statement<'c>,
     /// The failure of an attempt or a session, and those of a device outside them, as they are counted.
     failed: Statement<'c>,
     failed_outside: Statement<'c>,
@@ -63,7 +64,7 @@ pub(crate) struct Delete<'c> {
     session: [Statement<'c>; 6],
     /// A device's failures outside its attempts.
     failures: [Statement<'c>; 2],
-    enrollment: [Statement<'c>; 3],
+    enrollment: [Statement<'c>; 4],
 }
 
 impl<'c> Delete<'c> {
@@ -82,6 +83,10 @@ impl<'c> Delete<'c> {
             sources: conn.prepare(&format!(
                 "SELECT source_word, {} FROM attempt_sources WHERE attempt_no = ?1",
                 Sender::REPORTS.join(", ")
+            ))?,
+            tags: conn.prepare(&format!(
+                "SELECT k.id, coalesce(t.value_word, 0) FROM slices k
+                 LEFT JOIN enrollment_tags t ON t.enrollment_no = ?1 AND t.slice_id = k.id WHERE k.id >= {FIRST_TAG}"
             ))?,
             failed: conn.prepare(&format!("{FAILED} AND f.failure_no = ?1"))?,
             failed_outside: conn
@@ -130,6 +135,7 @@ impl<'c> Delete<'c> {
             ],
             enrollment: [
                 delete("device_sources", "enrollment_no")?,
+                delete("enrollment_tags", "enrollment_no")?,
                 delete("enrollments", "enrollment_no")?,
                 delete("refresh_state", "enrollment_no")?,
             ],
@@ -167,7 +173,7 @@ impl<'c> Delete<'c> {
     }
 
     fn attempt(&mut self, totals: &mut Totals, found: Found) -> Result<()> {
-        let Found { attempt_no, mut counted, .. } = found;
+        let Found { attempt_no, enrollment_no, mut counted } = found;
         let visits = self.visits.query_map([attempt_no], |row| {
             let took: Option<i64> = row.get(1)?;
             Ok((row.get(0)?, took.map(|took| times::whole_seconds(Millis::new(took)))))
@@ -181,6 +187,8 @@ impl<'c> Delete<'c> {
             Ok(Sender { source: row.get("source_word")?, reports })
         })?;
         counted.sources = senders.collect::<rusqlite::Result<_>>()?;
+        let tags = self.tags.query_map([enrollment_no], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        counted.tags = tags.collect::<rusqlite::Result<_>>()?;
         totals.attempt(&counted, -1);
         count_out(totals, &mut self.failed, self.ids, [attempt_no])?;
         for statement in &mut self.attempt {
@@ -335,6 +343,7 @@ impl<'c> Delete<'c> {
             [enrollment_no, i64::from(cutoff.get())],
         )?;
         if removed > 0 {
+            conn.execute("DELETE FROM enrollment_tags WHERE enrollment_no = ?1", [enrollment_no])?;
             return Ok(());
         }
         let last: Option<(i64, i64, i64)> = conn
@@ -426,6 +435,7 @@ fn found(statement: &mut Statement, params: impl rusqlite::Params) -> Result<Vec
                 model: row.get("model")?,
                 os_version: row.get("os_version")?,
                 enrollment_type: row.get("enrollment_type")?,
+                tags: Vec::new(),
             },
         })
     };

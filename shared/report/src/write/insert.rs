@@ -4,7 +4,7 @@
 
 use crate::error::Result;
 use crate::file::pseudonym::People;
-use crate::lists::dictionary::{Coded as _, Label, id_of};
+use crate::lists::dictionary::{Coded as _, Label, id_of, tags};
 use crate::lists::ids::Ids;
 use crate::lists::times;
 use crate::lists::words::Words;
@@ -39,6 +39,7 @@ pub(crate) struct Insert<'c> {
     step: InsertInto<'c>,
     source: InsertInto<'c>,
     device_source: InsertInto<'c>,
+    tag: InsertInto<'c>,
     failures: InsertFailure<'c>,
     sessions: InsertEsp<'c>,
     state: InsertInto<'c>,
@@ -76,6 +77,7 @@ impl<'c> Insert<'c> {
             step: InsertInto::loading(conn, "attempt_steps", load),
             source: InsertInto::loading(conn, "attempt_sources", load),
             device_source: InsertInto::loading(conn, "device_sources", load),
+            tag: InsertInto::loading(conn, "enrollment_tags", load),
             failures: InsertFailure::new(conn, ids, advice, load),
             sessions: InsertEsp::new(conn, ids, load),
             state: InsertInto::loading(conn, "refresh_state", load),
@@ -119,6 +121,7 @@ impl<'c> Insert<'c> {
         if !present {
             return Ok(());
         }
+        let tags = self.tags(number, settings, enrollment)?;
         let ids = self.ids;
         let attempt_no = |attempt: &Attempt| ids.timed(attempt.started_at, item, attempt.id.bytes());
         let session_no = |session: &EspSession| ids.timed(session.started_at, item, session.id.bytes());
@@ -130,7 +133,7 @@ impl<'c> Insert<'c> {
                 session_no: session.map(|session| session_no(session)),
                 day: day_of(attempt.started_at),
             };
-            self.attempt(counting, keys, history, enrollment, attempt)?;
+            self.attempt(counting, keys, (history, &tags[..]), enrollment, attempt)?;
         }
         for session in &sessions {
             let attempt = attempts.iter().find(|attempt| session.attempt == Some(attempt.id));
@@ -151,6 +154,26 @@ impl<'c> Insert<'c> {
         }
         self.device_sources(number, history, enrollment.as_of, cutoff, &day_of)?;
         self.device(counting, number, item, history, enrollment, &attempts, &sessions)
+    }
+
+    /// Writes the tags of a device. Returns the value of each key that is kept, 0 where none was reported.
+    fn tags(
+        &mut self,
+        enrollment_no: i64,
+        settings: &TenantSettings,
+        enrollment: &Enrollment,
+    ) -> Result<Vec<(i64, i64)>> {
+        let kept = settings.tag_keys.kept(&enrollment.tags);
+        let mut values = Vec::new();
+        for (slice, key) in tags(&settings.tag_keys) {
+            let value = self.people.name(kept.get(key).map(String::as_str));
+            let word = self.words.id(value.as_deref())?;
+            if let Some(word) = word {
+                self.tag.insert(row! { enrollment_no: enrollment_no, slice_id: slice, value_word: word })?;
+            }
+            values.push((slice, word.unwrap_or(0)));
+        }
+        Ok(values)
     }
 
     /// Writes which senders reported anything about the device from `cutoff` on, and what each last reported about its
@@ -270,7 +293,7 @@ impl<'c> Insert<'c> {
         &mut self,
         counting: &mut Counting,
         keys: AttemptKeys,
-        history: &History,
+        (history, tags): (&History, &[(i64, i64)]),
         enrollment: &Enrollment,
         attempt: &Attempt,
     ) -> Result<()> {
@@ -366,6 +389,7 @@ impl<'c> Insert<'c> {
             model: model.unwrap_or(0),
             os_version: os_version.unwrap_or(0),
             enrollment_type: enrollment_type.unwrap_or(0),
+            tags: tags.to_vec(),
         };
         counting.attempt(counted)?;
         Ok(())

@@ -47,6 +47,8 @@ pub(crate) struct Counted {
     pub model: i64,
     pub os_version: i64,
     pub enrollment_type: i64,
+    /// The tags of its device: the key's slice, and the value.
+    pub tags: Vec<(i64, i64)>,
 }
 
 /// A sender of an attempt, and what it reports: 0 or 1 for each column of [`Sender::REPORTS`].
@@ -194,7 +196,7 @@ impl Totals {
             of(Slice::EnrollmentType, attempt.enrollment_type),
         ];
         let senders = attempt.sources.iter().map(|sender| of(Slice::Source, sender.source));
-        for (slice, value) in reported.into_iter().chain(senders) {
+        for (slice, value) in reported.into_iter().chain(senders).chain(attempt.tags.iter().copied()) {
             let key = cells! { slice_id: slice, day: day, platform_id: platform, value_word: value };
             let sums = cells! {
                 initiated: 1,

@@ -8,6 +8,7 @@ use crate::SCHEMA_VERSION;
 use crate::error::{Error, Result};
 use crate::file::pseudonym::People;
 use crate::file::{Context, built_in, is_ours, meta, schema, set_meta};
+use crate::lists::dictionary;
 use crate::lists::ids::Ids;
 use rusqlite::{Connection, OpenFlags, params};
 use std::path::{Path, PathBuf};
@@ -89,6 +90,8 @@ impl Working {
         schema::create(&conn, context.advice)?;
         conn.execute_batch(sql)?;
         let built_in = built_in::digest_of(&conn)?;
+        // After the digest: they are no part of what is built in, but of the settings.
+        dictionary::fill_tags(&conn, &context.settings.tag_keys)?;
         let working = Self { built_in, removed: false, ..Self::over(conn, context, ids)? };
         for (key, value) in working.identity() {
             working.set_meta(key, &value)?;
@@ -155,10 +158,10 @@ impl Working {
             ("complianceSource", compliance_source(&settings.compliance_source)),
             ("retentionDays", settings.retention_days.to_string()),
             ("pseudonyms", self.people.mark()),
+            ("tagKeys", settings.tag_keys.iter().collect::<Vec<_>>().join(",")),
             (BUILT_IN, self.built_in.clone()),
         ]
     }
-            ("tagKeys", settings.tag_keys.iter().collect::<Vec<_>>().join(",")),
 
     /// Sets the current profiles, for a file that is kept open: the next refresh writes them.
     pub fn set_profiles(&mut self, profiles: &Profiles) {

@@ -133,8 +133,11 @@ pub fn device_events(rng: &mut Rng, device: u64, from: Timestamp, until: Timesta
     let sender = rng.one_in(2).then(|| rng.pick(&SENDERS));
     let mut events = Vec::new();
     let mut number = 0;
-    let mut add = |rng: &mut Rng, time: Timestamp, step: Step, events: &mut Vec<Event>| {
+    let mut add = |rng: &mut Rng, time: Timestamp, mut step: Step, events: &mut Vec<Event>| {
         number += 1;
+        if (device + number).is_multiple_of(3) {
+            step.tags.insert("department".to_owned(), format!("Department {}", (device + number / 5) % 4));
+        }
         let hash = Rng(device << 20 | number).next();
         let id = if device.is_multiple_of(7) {
             format!("event/{device}/{number}")
@@ -166,6 +169,12 @@ pub fn device_events(rng: &mut Rng, device: u64, from: Timestamp, until: Timesta
         }
         events.push(event);
     };
+    if device.is_multiple_of(4) {
+        let mut tagged = step(Kind::Tagged);
+        tagged.tags.insert("building".to_owned(), format!("Building {}", device % 3));
+        let time = from + Millis::new(i64::try_from(span / 2).unwrap());
+        events.push(event(format!("tagged/{device}"), time, 300, about(device, platform), tagged));
+    }
     let attempts = 1 + rng.below(3);
     for _ in 0..attempts {
         let mut now = from + Millis::new(i64::try_from(rng.below(span)).unwrap());

@@ -305,7 +305,7 @@ fn people_are_hidden_if_the_tenant_asks() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), &settings);
     let bytes = std::fs::read(&path).unwrap();
-    for secret in ["contoso.example", "DEVICE-", "fault at person", "u-12"] {
+    for secret in ["contoso.example", "DEVICE-", "fault at person", "u-12", "Department 1"] {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
     }
     let conn = Connection::open(&path).unwrap();
@@ -316,6 +316,10 @@ fn people_are_hidden_if_the_tenant_asks() {
     assert_eq!(number(&conn, people), 0);
     let found = format!("SELECT count(*) FROM enrollment_attempts WHERE user_principal_name = '{hidden}'");
     assert!(number(&conn, &found) > 0);
+    let tags = "SELECT count(*) FROM device_tags WHERE value";
+    assert_eq!(number(&conn, &format!("{tags} NOT LIKE 'p:%'")), 0);
+    let hidden = pseudonym(common::KEY, "Department 1");
+    assert!(number(&conn, &format!("{tags} = '{hidden}'")) > 0);
     assert!(Reader::open(&path).unwrap().is_pseudonymised().unwrap());
     // Another key would give everybody another pseudonym.
     let tenant = tenant();

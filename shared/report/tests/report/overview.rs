@@ -193,6 +193,10 @@ fn of_slices(conn: &Connection, today: i64) -> Series {
         "SELECT 'source', w.text, started_day, {counted} JOIN attempt_sources s ON s.attempt_no = a.attempt_no
          JOIN words w ON w.id = s.source_word GROUP BY w.text, started_day"
     );
+    let by_tag = format!(
+        "SELECT 'tag', t.tag || '=' || t.value, started_day, {counted} JOIN device_tags t
+           ON t.enrollment_key = a.enrollment_key GROUP BY t.tag, t.value, started_day"
+    );
     let first = conn.query_row("SELECT min(day) FROM attempts_by_day", [], |row| row.get::<_, i64>(0)).unwrap();
     let mut all = Series::new();
     for sql in [
@@ -200,6 +204,7 @@ fn of_slices(conn: &Connection, today: i64) -> Series {
         by_column("osVersion", "os_version"),
         by_column("enrollmentType", "enrollment_type"),
         by_sender,
+        by_tag,
     ] {
         let mut rows = conn.prepare(&sql).unwrap();
         let mut rows = rows.query([]).unwrap();

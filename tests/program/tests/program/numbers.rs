@@ -346,12 +346,15 @@ async fn apps_agree(api: &Client, asked: &Asked, sample: &[Delivered]) {
 async fn slices_agree(api: &Client, asked: &Asked, sample: &[Delivered]) {
     let Asked { from, to, os, .. } = asked;
     let range = format!("from={from}&to={to}{}", os.map(|os| format!("&os={os}")).unwrap_or_default());
-    for by in ["model", "osVersion", "enrollmentType", "source"] {
+    for by in ["model", "osVersion", "enrollmentType", "source", "department", "building"] {
         let answer = api.json(&format!("/api/reports/slices?{range}&by={by}&limit=3")).await;
         let values = answer["values"].as_array().unwrap();
         assert!(values.len() > 1, "the sample has one {by}: {answer}");
         for value in values {
             let one = match value["value"].as_str() {
+                Some(text) if by == "department" || by == "building" => {
+                    format!("tag={by}%3D{}", text.replace(' ', "%20"))
+                }
                 Some(text) => format!("{by}={}", text.replace(' ', "%20").replace(',', "%2C")),
                 None => format!("without={by}"),
             };

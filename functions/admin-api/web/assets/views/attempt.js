@@ -210,6 +210,8 @@ export default {
           fact('Model', [attempt.manufacturer, attempt.model].filter(Boolean).join(' ')),
           fact('Platform', [words.platform(attempt.platform), attempt.osVersion].filter(Boolean).join(' ')),
           fact(words.slice('enrollmentType'), attempt.enrollmentType && words.plain(attempt.enrollmentType)),
+          // A file of an earlier version has none.
+          (attempt.tags ?? []).map(({ tag, value }) => fact(words.slice(tag), value)),
           fact('Attempt of this device', `No. ${attempt.number}`),
         ),
         h(

@@ -1,5 +1,5 @@
 /*
- * The card that tells attempts apart: by model, OS version, enrollment type or sender.
+ * The card that tells attempts apart: by model, OS version, enrollment type, sender or tag.
  *
  * What must stay true: a rate stands beside the attempts that it is of; what was not reported is a line of its own; the
  * values beyond those listed are one line.
@@ -28,8 +28,14 @@ export async function askSlices({ from, to, os, by }, { api, signal }) {
   }
 }
 
+/** By what attempts of every organisation are told apart; the others are its tags. */
+const OF_ALL = words.choices('slice').map(([name, title]) => ({ name, title }));
+
 /** What leads to the attempts of a line. */
-const filterOf = (by, value) => (value === null ? { without: by } : { [by]: value });
+function filterOf(by, value) {
+  if (value === null) return { without: by };
+  return OF_ALL.some(({ name }) => name === by) ? { [by]: value } : { tag: `${by}=${value}` };
+}
 
 /**
  * @param {Answer|null} slices
@@ -46,7 +52,9 @@ export function slicesCard(slices, parameters) {
       ...filterOf(slices.by, one.value),
       ...more,
     });
-  const choice = ([name, label]) =>
+  // A file of an earlier version does not say.
+  const kinds = slices.kinds ?? OF_ALL;
+  const choice = ({ name, title }) =>
     h(
       'a',
       {
@@ -55,7 +63,7 @@ export function slicesCard(slices, parameters) {
         'aria-current': name === slices.by ? 'true' : null,
         href: addressOf('incomplete', { ...Object.fromEntries(parameters), by: name === 'model' ? null : name }),
       },
-      label,
+      title,
     );
   const { rest } = slices;
   const rows = rest.values ? [...slices.values, { ...rest, isRest: true }] : slices.values;
@@ -76,7 +84,7 @@ export function slicesCard(slices, parameters) {
           ? 'An attempt counts once for each sender that took part in it.'
           : 'As it was reported of each attempt, in all sections.',
       ),
-      h('div', { class: 'actions' }, words.choices('slice').map(choice)),
+      h('div', { class: 'actions' }, kinds.map(choice)),
     ),
     dataTable({
       caption: `Attempts by ${words.slice(slices.by)}`,

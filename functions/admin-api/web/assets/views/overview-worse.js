@@ -38,12 +38,19 @@ export const askGotWorseApps = ({ api, signal }) => orNull(api.get('getGotWorseA
 /** By what attempts are told apart. */
 const SLICES = words.choices('slice').map(([name]) => name);
 
+/** The key and the value of a tag. @param {Answer} one a line of the answer @returns {[string, string]} */
+function tagOf(one) {
+  const at = one.name.indexOf('=');
+  return [one.name.slice(0, at), one.name.slice(at + 1)];
+}
+
 /** @param {Answer} one a line of the answer @returns {string} */
 function worseName(one) {
   if (one.kind === 'step') return words.action(one.name);
   if (one.kind === 'platform') return words.platform(one.name);
   if (one.kind === 'espProfile') return one.displayName ?? one.name;
   if (SLICES.includes(one.kind) || one.kind === 'app') return one.name;
+  if (one.kind === 'tag') return tagOf(one)[1];
   if (one.kind === 'appModel') return `${one.name} on ${one.model}`;
   return one.name.startsWith('0x') ? one.name : words.failureCategory(one.name);
 }
@@ -53,13 +60,16 @@ function address(one, { from, to }) {
   if (one.kind === 'step') return addressOf('attempts', { ...span, os: 'all', action: one.name, outcome: 'abandoned' });
   if (one.kind === 'platform') return addressOf('incomplete', { ...span, os: one.name });
   if (one.kind === 'espProfile') return addressOf('sessions', { ...span, profileId: one.name });
-  if (SLICES.includes(one.kind))
+  if (SLICES.includes(one.kind) || one.kind === 'tag')
     return addressOf('attempts', { ...span, os: 'all', [one.kind]: one.name, outcome: 'abandoned' });
   if (one.kind === 'app' || one.kind === 'appModel') return appAddress(one.name);
   return addressOf('status', {});
 }
 
-const kindOf = (one) => (SLICES.includes(one.kind) ? words.slice(one.kind) : words.changeKind(one.kind));
+function kindOf(one) {
+  if (one.kind === 'tag') return words.slice(tagOf(one)[0]);
+  return SLICES.includes(one.kind) ? words.slice(one.kind) : words.changeKind(one.kind);
+}
 
 /** A list of what got worse, or how much was compared. */
 function worseList(answer, caption, compared) {
@@ -140,8 +150,8 @@ export function worseCard(answers) {
     answers.slices
       ? [
           h('h3', null, 'On which devices, from which senders'),
-          worseList(answers.slices, 'Models, versions, types and senders that got worse', (found) =>
-            plural(found, 'model, version, type or sender', 'models, versions, types and senders'),
+          worseList(answers.slices, 'Models, versions, types, senders and tags that got worse', (found) =>
+            plural(found, 'model, version, type, sender or tag', 'models, versions, types, senders and tags'),
           ),
         ]
       : null,

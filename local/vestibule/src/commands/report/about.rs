@@ -65,8 +65,12 @@ pub const GROUPS: [Group; 10] = [
             ("incomplete_detail", "Incomplete attempts by everything that the report distinguishes."),
             ("incomplete_of_all_platforms", "The same of every platform; Windows and macOS have no rows."),
             ("attempts_by_day", "Attempts of every platform by day: how many were measured, judged, timed."),
-            ("slices_by_day", "What became of attempts by day and by model, OS version, enrollment type and sender."),
+            (
+                "slices_by_day",
+                "What became of attempts by day and by model, OS version, enrollment type, sender and tag.",
+            ),
             ("slice_places_by_day", "Where the incomplete ones of them stopped."),
+            ("device_tags", "The tags of each device, such as its department."),
             ("coverage_by_source", "What the numbers stand on: the senders that took part, and what each can report."),
             ("coverage_by_day", "The same by day and platform."),
             ("funnel", "The steps in order: who came, who went on, who gave up, median time."),
@@ -157,6 +161,7 @@ pub const GROUPS: [Group; 10] = [
         members: &[
             ("enrollments", "One row a device, as it stands."),
             ("device_sources", "Who reported of each device, and what it said last of its management."),
+            ("enrollment_tags", "The tags of each device."),
             ("attempts", "One row an attempt."),
             ("attempt_events", "The events of each attempt in their order."),
             ("attempt_steps", "Each visit of a step of an attempt."),

@@ -12,7 +12,8 @@
 -- :osVersion text | The version of the operating system, as it was reported.
 -- :enrollmentType text | How the device is enrolled, as it was reported.
 -- :source text | A sender that took part.
--- :without slices | Attempts of which no model, osVersion or enrollmentType was reported; every attempt has a sender.
+-- :tag text | A tag of the device, as department=Sales; in a file that has pseudonyms, with the pseudonym.
+-- :without slices | Attempts of which no model, osVersion, enrollmentType or tag of this key was reported; every attempt has a sender.
 -- :failureCode text | The error code, in the spelling of the sender or in the one that stands for all.
 -- :user text | The person's principal name or id; their pseudonym in a file that has pseudonyms.
 -- :enrollmentKey text | The device's key.

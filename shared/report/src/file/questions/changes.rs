@@ -70,10 +70,13 @@ const CHANGES: &str = "$changed_days,
     WHERE $between(compare_first, last) AND profile_id IS NOT NULL GROUP BY profile_id, day),
   $judged";
 
-/// What got worse by model, OS version, enrollment type and sender: see [`JUDGED`].
+/// What got worse by model, OS version, enrollment type, sender and tag: see [`JUDGED`]. The name of a tag has its key.
 const SLICE_CHANGES: &str = "$changed_days,
   daily AS MATERIALIZED (
-    SELECT slice AS kind, value AS name, day, sum(abandoned_measured) AS k, sum(measured) AS n FROM slices_by_day
+    SELECT CASE WHEN t.id > 0 THEN 'tag' ELSE slice END AS kind,
+      CASE WHEN t.id > 0 THEN slice || '=' || value ELSE value END AS name,
+      day, sum(abandoned_measured) AS k, sum(measured) AS n
+    FROM slices_by_day s LEFT JOIN (SELECT id, name FROM slices WHERE id > 100) t ON t.name = s.slice
     WHERE $between(compare_first, last) AND value IS NOT NULL GROUP BY slice, value, day),
   $judged";
 

@@ -1,4 +1,4 @@
--- What got worse among models, OS versions, enrollment types and senders: the last seven days that are over against the four
+-- What got worse among models, OS versions, enrollment types, senders and tags: the last seven days that are over against the four
 -- weeks before them, on all platforms. `compared` says how many values had enough attempts on both sides.
 -- answer: row
 WITH $slice_changes

@@ -1,5 +1,6 @@
 -- Of which values more people give up than the rate of the four weeks before would give, most first. Only what is certain, as
--- in `got-worse`. By sender an attempt counts for each sender that took part.
+-- in `got-worse`. By sender an attempt counts for each sender that took part. The name of a tag is its key
+-- and its value, as department=Sales.
 -- answer: rows
 WITH $slice_changes,
   $worse

@@ -108,7 +108,12 @@ const ATTEMPTS: &str = "(:catalogueRow IS NULL OR coalesce(a.catalogue_row, 0) =
       AND (:enrollmentType IS NULL OR a.enrollment_type_word IN (
         SELECT id FROM words WHERE text = :enrollmentType COLLATE NOCASE))
       AND (:without IS NULL OR CASE lower(:without) WHEN 'model' THEN a.model_word IS NULL
-        WHEN 'osversion' THEN a.os_version_word IS NULL WHEN 'enrollmenttype' THEN a.enrollment_type_word IS NULL ELSE 0 END)
+        WHEN 'osversion' THEN a.os_version_word IS NULL WHEN 'enrollmenttype' THEN a.enrollment_type_word IS NULL
+        ELSE EXISTS (SELECT 1 FROM slices k WHERE k.id > 100 AND k.name = :without COLLATE NOCASE AND NOT EXISTS (
+          SELECT 1 FROM enrollment_tags t WHERE t.enrollment_no = a.enrollment_no AND t.slice_id = k.id)) END)
+      AND (:tag IS NULL OR EXISTS (
+        SELECT 1 FROM enrollment_tags t JOIN slices k ON k.id = t.slice_id JOIN words w ON w.id = t.value_word
+        WHERE t.enrollment_no = a.enrollment_no AND k.name || '=' || w.text = :tag COLLATE NOCASE))
       AND (:failureCode IS NULL OR a.attempt_no IN (
         SELECT f.failure_no FROM failures f LEFT JOIN words w ON w.id = f.code_word
         WHERE f.attempt_no IS NOT NULL AND lower(:failureCode) IN (lower(w.text), printf('0x%08x', f.code_value))))

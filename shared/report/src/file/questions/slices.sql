@@ -1,9 +1,9 @@
--- What became of the attempts that started on the days asked for, by model, OS version, enrollment type or sender. The
+-- What became of the attempts that started on the days asked for, by model, OS version, enrollment type, sender or tag. The
 -- commonest values are listed, the others are counted together in `rest`. By sender, an attempt counts once for each sender
 -- that took part.
 -- answer: row
 -- days: recent
--- :by slices | By what: model, osVersion, enrollmentType or source; without it by model.
+-- :by slices | By what: model, osVersion, enrollmentType, source, or the key of a tag that is kept; without it by model.
 -- :os attempts of | One platform, or `all`; without it iOS/iPadOS and Android.
 -- :limit limit | At most this many values; 50 without it.
 WITH $asked

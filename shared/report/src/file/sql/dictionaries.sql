@@ -18,7 +18,10 @@ CREATE TABLE outcomes (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE causes (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE waits (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE device_states (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
-CREATE TABLE slices (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE slices (
+  --: The number other tables use: small numbers are of every organisation, from 101 on they are the tags that this one keeps;
+  --: 0 stands for none.
+  id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE failure_subjects (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE platforms (id INTEGER PRIMARY KEY, name TEXT, title TEXT,
   --: 0 or 1 | Whether the incomplete-enrollments report is about the platform.

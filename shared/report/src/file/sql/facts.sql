@@ -59,6 +59,14 @@ CREATE TABLE device_sources (
   left_day INTEGER,
   PRIMARY KEY (enrollment_no, source_word)) WITHOUT ROWID;
 
+-- The tags of a device, of each key the last by time (docs/DOMAIN.md, E12). All attempts of the device have them.
+CREATE TABLE enrollment_tags (
+  enrollment_no INTEGER NOT NULL REFERENCES enrollments (enrollment_no),
+  slice_id INTEGER NOT NULL REFERENCES slices (id),
+  --: What was reported under the key, or its pseudonym.
+  value_word INTEGER NOT NULL REFERENCES words (id),
+  PRIMARY KEY (enrollment_no, slice_id)) WITHOUT ROWID;
+
 -- attempt_no begins with the second of the start, so attempts lie in order of time and a page of them
 -- is a few pages of the file.
 CREATE TABLE attempts (
@@ -389,7 +397,7 @@ CREATE TABLE daily_incomplete (
   WITHOUT ROWID;
 
 -- What became of the attempts of a day, by what was reported of them (docs/DOMAIN.md, K): each attempt counts once for each
--- kind of value, and for kind `source` once for each sender that took part.
+-- kind of value, tags among them, and for kind `source` once for each sender that took part.
 CREATE TABLE daily_slices (
   slice_id INTEGER NOT NULL REFERENCES slices (id),
   day INTEGER NOT NULL,

@@ -1,3 +1,18 @@
+-- The tags of each device, of each key the last by time (docs/DOMAIN.md, E12).
+CREATE VIEW device_tags AS
+SELECT
+  e.enrollment_no AS enrollment_no,
+  e.enrollment_key AS enrollment_key,
+  --: The key of the tag, as the organisation spells it.
+  k.name AS tag,
+  --: What was reported under the key, or its pseudonym.
+  w.text AS value
+FROM enrollments e
+CROSS JOIN enrollment_tags t
+CROSS JOIN slices k
+CROSS JOIN words w
+WHERE t.enrollment_no = e.enrollment_no AND k.id = t.slice_id AND w.id = t.value_word;
+
 -- What became of attempts by what was reported of them (docs/DOMAIN.md, K). Within one slice each attempt counts once; by
 -- sender it counts once for each sender that took part, so those rows do not add up to the attempts.
 CREATE VIEW slices_by_day AS
