@@ -8,6 +8,7 @@ mod notices;
 mod place;
 mod report;
 mod source;
+mod tags;
 mod tenant;
 
 pub use annotation::AnnotationCommand;
@@ -18,6 +19,7 @@ pub use notices::{ChannelKind, NoticesCommand, Watched};
 pub use place::{Common, OnFolder, Place, SharedOptions, StackOptions};
 pub use report::ReportCommand;
 pub use source::SourceCommand;
+pub use tags::TagsCommand;
 pub use tenant::{SecretCommand, TenantCommand, TokenCommand};
 
 use crate::reach::{LogForm, Reach};
@@ -106,6 +108,9 @@ pub enum Command {
     /// Annotations: what a tenant did, by date, beside its numbers
     #[command(subcommand)]
     Annotation(AnnotationCommand),
+    /// Tags of devices, such as departments
+    #[command(subcommand)]
+    Tags(TagsCommand),
     /// Messages to people: rules, channels, and what was sent
     #[command(subcommand)]
     Notices(NoticesCommand),

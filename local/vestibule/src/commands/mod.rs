@@ -21,6 +21,7 @@ mod serve;
 mod sessions;
 mod source;
 mod sweep;
+mod tags;
 mod tenant;
 mod verify;
 
@@ -40,6 +41,7 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
         Command::Secret(command) => tenant::secret(command).await,
         Command::Graph(command) => graph::run(command).await,
         Command::Annotation(command) => annotation::annotation(command).await,
+        Command::Tags(command) => tags::tags(command).await,
         Command::Notices(command) => notices::run(command).await,
         Command::Export { name, common } => export::run(&name, &common).await,
         Command::Verify { common } => verify::run(&common).await,

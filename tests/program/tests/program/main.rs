@@ -67,5 +67,6 @@ mod several;
 mod stack;
 mod stack_by_name;
 mod statistics;
+mod tags;
 mod terminal;
 mod web_enrollment;

@@ -79,6 +79,8 @@ async fn each_command_needs_what_the_guide_says_and_nothing_is_granted_in_vain()
     let noted = noted["annotation"]["id"].as_str().unwrap().to_owned();
     let file = folder.beside("events.ndjson");
     std::fs::write(&file, format!("{}\n", enrollment("d1", "enrollment.started", now(), "STACK0004"))).unwrap();
+    let tags = folder.beside("tags.csv");
+    std::fs::write(&tags, "serialNumber,department\nSTACK0001,Sales\n").unwrap();
     let url = ["--url", "https://vestibule.example"];
     let format = vestibule_domain::StoredFormat::NEWEST.number().to_string();
     let serve = folder.serve();
@@ -118,6 +120,7 @@ async fn each_command_needs_what_the_guide_says_and_nothing_is_granted_in_vain()
         &["format", "show"],
         &["format", "set", &format],
         &["import", "contoso", file.to_str().unwrap()],
+        &["tags", "import", "contoso", tags.to_str().unwrap()],
         &["sweep"],
         &["export", "contoso"],
         &["rebuild", "contoso"],

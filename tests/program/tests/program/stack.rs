@@ -117,6 +117,10 @@ async fn what_a_command_changes_holds_for_the_stack() {
     std::fs::write(&file, format!("{line}\n")).unwrap();
     assert_eq!(stack.json(&["import", "contoso", file.to_str().unwrap()])["accepted"], 1);
 
+    let table = folder.beside("tags.csv");
+    std::fs::write(&table, "serialNumber,department\nSTACK0004,Sales\n").unwrap();
+    assert_eq!(stack.json(&["tags", "import", "contoso", table.to_str().unwrap()])["tagged"], 1);
+
     for command in ["export", "rebuild"] {
         let exported = stack.json(&[command, "contoso"]);
         let path = Path::new(exported["path"].as_str().unwrap());
