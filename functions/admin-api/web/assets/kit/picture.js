@@ -42,6 +42,10 @@ function origin() {
   const view = document.querySelector('main h1')?.textContent;
   const form = /** @type {HTMLFormElement|null} */ (document.querySelector('main form.filters'));
   const filters = form ? [...form.elements].map(wordsOf) : [];
+  // Filters that came by a link and have no field.
+  for (const chip of document.querySelectorAll('main .chips[aria-label="More filters"] li')) {
+    filters.push(chip.firstChild?.textContent ?? null);
+  }
   const saved = `saved ${dateTime(new Date().toISOString())} UTC`;
   return [organisation, view, ...filters, saved].filter(Boolean).join(' · ');
 }
