@@ -54,6 +54,9 @@ pub(crate) async fn send(
         Ok(Err(error)) if error.is_tls() => {
             Err(Refusal::for_now("the mail server's certificate is not trusted, or it speaks no TLS"))
         }
+        Ok(Err(error)) if error.is_client() => {
+            Err(Refusal::for_now("the mail server offers no TLS, or no way to sign in that is known here"))
+        }
         Ok(Err(error)) => {
             let code = error.status().map_or_else(String::new, |code| format!(" ({code})"));
             Err(Refusal::for_now(&format!("the mail server did not take the message{code}")))

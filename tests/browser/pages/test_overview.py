@@ -158,7 +158,7 @@ def test_something_worse_is_shown_with_its_day_and_leads_to_its_attempts(server,
         f"**{WORSE}/slices", lambda route: route.fulfill(status=200, content_type="application/json", body=models)
     )
     visit("#/overview", HEADING)
-    on_models = page.get_by_role("table", name="Models, versions, types and senders that got worse")
+    on_models = page.get_by_role("table", name="Models, versions, types, senders and tags that got worse")
     assert [one["What"].split("\n") for one in lines(on_models)] == [["iPhone 15", "Model"]]
     expect(on_models.get_by_role("link")).to_have_attribute("href", re.compile("model=iPhone(%20|\\+)15.*outcome=abandoned"))
     shown = lines(page.locator("[data-key=worse]").get_by_role("table", name="What got worse, most people affected first"))

@@ -266,5 +266,5 @@ fn late_truth_about_a_dropped_attempt_is_an_end_of_it() {
         phone(LATER + 1, "jamf", Kind::Enrolled),
     ];
     let words = pruned(&scene, LATER - 1440, LATER + 2);
-    assert_eq!(words, ["device enrolled enrolled=true compliant=true complete=true"]);
+    assert_eq!(words, ["device enrolled enrolled=true compliant=true complete=true tags={}"]);
 }

@@ -180,7 +180,7 @@ pub async fn without_the_key_nothing_is_opened_or_lost(engine: &Engine) {
     is_sealed(read.pseudonyms().map(drop));
     assert_eq!(
         (read.secrets().count(), read.sources.len(), read.settings),
-        (0, 0, TenantSettings { format: StoredFormat::Second, ..pseudonyms() })
+        (0, 0, TenantSettings { format: StoredFormat::NEWEST, ..pseudonyms() })
     );
     changed(&leaving, &|one| one.tokens.clear()).await.unwrap();
     is_sealed(changed(&leaving, &|one| one.webhook_secrets.push(Secret::new("whsec_mine"))).await);

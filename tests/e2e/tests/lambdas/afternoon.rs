@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use vestibule_e2e::{Cloud, program, workspace};
 
 /// Parts of the page's commands, what runs instead, and why.
-const OTHERS: [(&str, &str, &str); 11] = [
+const OTHERS: [(&str, &str, &str); 10] = [
     ("infra/deploy build\n", "\n", "the zips are there: a build takes a quarter of an hour"),
     ("cargo build --release --locked -p vestibule\n", "\n", "the program is there"),
     ("git pull\n", "\n", "this is the newest version"),
@@ -30,7 +30,6 @@ const OTHERS: [(&str, &str, &str); 11] = [
         "$(aws kms create-key --query KeyMetadata.Arn --output text)",
         "the guide's key is one that the reader has",
     ),
-    ("eu-central-1:123456789012", "us-east-1:000000000000", "the emulator's account"),
     ("DIRECTORY-ID", "11111111-1111-4111-8111-111111111111", "a directory"),
     ("CLIENT-ID", "22222222-2222-4222-8222-222222222222", "an app registration"),
     ("name OLD", "name $TABLE", "the stack's table"),

@@ -187,6 +187,6 @@ fn a_password_goes_only_over_tls_to_a_server_whose_certificate_is_trusted() {
     let server = MailServer::start(None);
     channel(server.port);
     let problem = tested(&folder, &ours)["problem"].as_str().unwrap().to_owned();
-    assert!(problem.contains("speaks no TLS"), "{problem}");
+    assert!(problem.contains("offers no TLS"), "{problem}");
     assert_eq!(server.end(), Vec::<String>::new());
 }
