@@ -7,8 +7,35 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use vestibule_platform::metrics::{ALL, Description, Kind, LABELS};
 use vestibule_program_tests::{Answer, Client, Folder, Serve, enrollment, eventually, now};
+use vestibule_test_tools::venv;
+
+/// Reads metrics by the parser of Prometheus' client, and prints their series as JSON.
+const PARSER: &str = r#"
+import json, sys
+from prometheus_client.parser import text_string_to_metric_families
+series = {}
+for family in text_string_to_metric_families(sys.stdin.read()):
+    assert family.documentation and family.type in ("counter", "gauge", "histogram"), family
+    for sample in family.samples:
+        labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
+        series[sample.name + ("{" + labels + "}" if labels else "")] = sample.value
+print(json.dumps(series))
+"#;
+
+/// The same as [`read`], by a parser of others.
+fn parsed(text: &str) -> BTreeMap<String, f64> {
+    let python = venv("prometheus", &["prometheus-client==0.26.0"]).join("python");
+    let mut command = Command::new(python);
+    let mut child = command.args(["-c", PARSER]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{text}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
 
 /// A program whose metrics are served.
 fn measured(folder: &Folder) -> (Serve, String) {
@@ -112,6 +139,9 @@ async fn metrics_agree_with_what_was_posted_and_asked() {
     assert!(of(r#"vestibule_refresh_seconds_count{kind="anew"}"#) >= 1.0);
     assert!(of("vestibule_stream_lag_seconds") < 60.0);
     assert_eq!(of("vestibule_files_lost_total"), 0.0);
+    let text = Client::new(&url, "").get("/metrics").await.body;
+    let text = std::str::from_utf8(&text).unwrap();
+    assert_eq!(parsed(text), read(text));
     // Labels are names of the description or of the list, never a part of a request or a tenant.
     let described = Document::read();
     let operations: BTreeSet<String> = described
@@ -126,13 +156,34 @@ async fn metrics_agree_with_what_was_posted_and_asked() {
             assert!(operations.contains(operation), "{series}");
         }
         let family = series.split('{').next().unwrap();
-        let is_listed = |one: &Description| {
-            family == one.name
-                || matches!(one.kind, Kind::Histogram(_))
-                    && family.strip_prefix(one.name).is_some_and(|end| end.starts_with('_'))
-        };
-        assert!(ALL.iter().any(is_listed), "{series}");
+        assert!(is_listed(family), "{series}");
     }
+}
+
+/// Whether a series is of the list: a metric, or one of those that a histogram consists of.
+fn is_listed(name: &str) -> bool {
+    let is_of = |one: &Description| {
+        name == one.name
+            || matches!(one.kind, Kind::Histogram(_))
+                && name.strip_prefix(one.name).is_some_and(|end| end.starts_with('_'))
+    };
+    ALL.iter().any(is_of)
+}
+
+#[test]
+fn the_rules_for_prometheus_are_about_metrics_of_the_list() {
+    let page = Page::open("docs/OPERATIONS.md").text;
+    let mut named = 0;
+    for block in page.split("```yaml\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        for name in block.split(|c: char| !c.is_ascii_lowercase() && c != '_') {
+            if name.starts_with("vestibule_") {
+                assert!(is_listed(name), "{name}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 3, "{named}");
 }
 
 #[tokio::test]
