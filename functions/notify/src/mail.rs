@@ -7,9 +7,11 @@ use crate::post::{PATIENCE, unreachable};
 use crate::reach::Reach;
 use crate::send::Refusal;
 use lettre::message::{Mailbox, header};
+use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use std::error::Error;
 use vestibule_notices::{Keys, To};
 
 /// The port on which TLS begins at once.
@@ -51,7 +53,7 @@ pub(crate) async fn send(
             let code = error.status().map_or_else(String::new, |code| format!(" ({code})"));
             Err(Refusal::for_good(&format!("the mail server refused the message{code}")))
         }
-        Ok(Err(error)) if error.is_tls() => {
+        Ok(Err(error)) if is_about_tls(&error) => {
             Err(Refusal::for_now("the mail server's certificate is not trusted, or it speaks no TLS"))
         }
         Ok(Err(error)) if error.is_client() => {
@@ -63,6 +65,20 @@ pub(crate) async fn send(
         }
         Err(_) => Err(Refusal::for_now("the mail server did not answer in time")),
     }
+}
+
+/// Whether TLS could not be agreed on. A certificate that is not trusted comes as an error of the connection, and only
+/// what lies behind it says why.
+fn is_about_tls(error: &smtp::Error) -> bool {
+    let mut behind = error.source();
+    while let Some(error) = behind {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        behind = error.source();
+    }
+    error.is_tls()
 }
 
 fn mailbox(address: &str) -> Result<Mailbox, Refusal> {

@@ -253,7 +253,7 @@ fn of(act: Act, sender: usize, at_ms: i64, index: usize, platform: Option<&str>)
     event.id = format!("{index:02}");
     if event.kind != Kind::Esp {
         // Any event may carry tags.
-        if index % 3 == 0 && event.kind != Kind::Tagged {
+        if index.is_multiple_of(3) && event.kind != Kind::Tagged {
             event.tags = vec![("building".to_owned(), format!("of {index}"))];
         }
         event.platform = platform.map(str::to_owned);

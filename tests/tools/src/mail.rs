@@ -30,12 +30,12 @@ impl MailServer {
         let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let said = BufReader::new(child.stdout.take().unwrap());
         let mut server = Self { child, said, port: 0 };
-        server.port = server.next().parse().unwrap();
+        server.port = server.line().parse().unwrap();
         server
     }
 
     /// What it says next: a password that it was given, or a mail that it took, as JSON.
-    pub fn next(&mut self) -> String {
+    pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.said.read_line(&mut line).unwrap();
         line.trim_end().to_owned()

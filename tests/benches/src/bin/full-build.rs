@@ -71,9 +71,12 @@ fn compare(sizes: &[u64]) -> Result<(), BoxError> {
     let mut grown = Vec::new();
     for size in sizes {
         let (file, copied) = (folder.path().join(size.to_string()), folder.path().join("copied"));
+        let working = file.with_extension("working");
         // In turns, since other work on the machine comes and goes.
         let (mut built, mut bare) = (Vec::new(), Vec::new());
         for _ in 0..TIMES {
+            // A build begins a working file of its own.
+            let _absent = std::fs::remove_file(&working);
             built.push(child(&["--build".as_ref(), size.to_string().as_ref(), file.as_os_str()])?);
             let _absent = std::fs::remove_file(&copied);
             bare.push(child(&["--copy".as_ref(), file.as_os_str(), copied.as_os_str()])?);

@@ -174,7 +174,7 @@ fn a_password_goes_only_over_tls_to_a_server_whose_certificate_is_trusted() {
     let mut server = MailServer::start(Some([&ours, &key]));
     channel(server.port);
     assert_eq!(tested(&folder, &ours)["sent"], true);
-    let [given, taken] = [server.next(), server.next()].map(|line| serde_json::from_str::<Value>(&line).unwrap());
+    let [given, taken] = [server.line(), server.line()].map(|line| serde_json::from_str::<Value>(&line).unwrap());
     assert_eq!(given["password"], json!(["vestibule", "correct horse"]));
     assert_eq!((&taken["to"], &taken["tls"]), (&json!(["b@contoso.example"]), &json!("TLSv1.3")));
 
