@@ -231,7 +231,20 @@ impl Archive {
                         };
                         let by_index = matches!(changed, Changed::Index(_));
                         let shown = Some(&one.shown);
-                        let (working, looked) = self.bring_up(working, path, &owner, as_of, changed, shown).await?;
+                        let has_rows = working.as_of()?.is_some();
+                        let brought = self.bring_up(working, path, &owner, as_of, &changed, shown).await;
+                        let (working, looked) = match brought {
+                            Err(ArchiveError::Report(ReportError::Collision { salt, .. })) => {
+                                if has_rows
+                                    && let Some(standing) = self.stand_after_collision(one, path, &owner, as_of).await?
+                                {
+                                    copy.standing = Some(standing);
+                                    return Ok(());
+                                }
+                                self.build_salted(path, &owner, as_of, salt + 1, shown).await?
+                            }
+                            brought => brought?,
+                        };
                         if is_held && by_index {
                             self.consider_feed(tenant, looked.items, as_of).await;
                         }
@@ -288,7 +301,7 @@ impl Archive {
         std::fs::create_dir_all(&self.scratch)?;
         let tenant = &owner.tenant;
         let latest = self.store.newest_file(&tenant.id, as_of).await?.filter(|file| file.as_of <= as_of);
-        let over = latest.as_ref().map(|file| file.sha256.clone()).unwrap_or_default();
+        let over = latest.as_ref().map(|file| file.sha256.clone());
         let (mut next, mut older) = (latest, None);
         while let Some(file) = next {
             match self.fetch_and_open(&file, path, owner).await {
@@ -311,7 +324,12 @@ impl Archive {
         Ok(Started::Working(Box::new(self.create(path, owner).await?)))
     }
 
-    async fn fetch_and_open(&self, file: &FileRecord, path: &Path, owner: &Owner) -> Result<Opened, ArchiveError> {
+    pub(crate) async fn fetch_and_open(
+        &self,
+        file: &FileRecord,
+        path: &Path,
+        owner: &Owner,
+    ) -> Result<Opened, ArchiveError> {
         // Anyone who has the old file open keeps it.
         remove(path)?;
         self.make_room(&owner.tenant.id, file.size_bytes);

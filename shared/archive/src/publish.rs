@@ -132,7 +132,12 @@ impl Archive {
         };
         let nightly = Changed::Index(FromIndex::NIGHTLY);
         let once = Self { store: self.store.passing(), ..self.clone() };
-        let (mut working, _) = once.bring_up(working, &working_path, &owner, as_of, nightly, None).await?;
+        let mut working = match once.bring_up(working, &working_path, &owner, as_of, &nightly, None).await {
+            Err(ArchiveError::Report(ReportError::Collision { salt, .. })) => {
+                once.build_salted(&working_path, &owner, as_of, salt + 1, None).await?.0
+            }
+            brought => brought?.0,
+        };
         let refresh_ms = millis(began.elapsed());
         let erasings = self.of_files(&tenant.id).await?;
         // Of the others the table still had something, perhaps, when it was read.

@@ -29,7 +29,8 @@ use vestibule_store::{Heads, ItemKey, Listing, Part, Secret, Store, Stored, Tena
 const CHUNK: usize = 500;
 /// Number of enrollments decoded and folded before they are passed on.
 const FEW: usize = 32;
-/// Number of salts tried before giving up; two failing in a row by chance is practically impossible.
+/// The last salt that is tried. Two failing in a row by chance is practically impossible, unless hundreds of thousands of
+/// attempts start in the same minute.
 const MOST_SALTS: u32 = 8;
 
 /// Largest number of enrollments kept for the end because they came twice in a walk through all of them.
@@ -203,58 +204,65 @@ impl Archive {
         .await?
     }
 
-    /// Brings `working` up to `as_of`, and returns what that took. If two names have the same hash, the file is built
-    /// from nothing with another salt. `shown` is what shows the file to others, who must leave it before it is replaced.
+    /// Brings `working` up to `as_of`, and returns what that took. `shown` is what shows the file to others, who must leave it
+    /// before it is replaced.
+    ///
+    /// # Errors
+    /// [`ReportError::Collision`] among others; the file must be built from nothing then.
     pub(crate) async fn bring_up(
         &self,
         mut working: Working,
         path: &Path,
         owner: &Owner,
         as_of: Timestamp,
-        changed: Changed,
+        changed: &Changed,
         shown: Option<&Shown>,
     ) -> Result<(Working, Looked), ArchiveError> {
-        let hide = async || {
-            if let Some(shown) = shown {
-                shown.hide().await;
-            }
-        };
         let is_too_old = working.as_of()?.is_some_and(|then| as_of - then > REFRESHED_FOR);
         if is_too_old {
             // Something that changed since may already be gone from the table, and would stay in the file.
-            hide().await;
+            hide(shown).await;
             drop(working);
             working = self.create(path, owner).await?;
         }
         owner.lend(&mut working);
-        let tenant = &owner.tenant;
         let began = Instant::now();
-        let is_empty = working.as_of()?.is_none();
-        let mut refreshed = self.refresh(working, tenant, as_of, &changed).await;
-        if let Ok((_, looked)) = &mut refreshed {
-            looked.is_anew |= is_too_old;
-        }
-        for _ in 0..MOST_SALTS {
-            let Err(ArchiveError::Report(ReportError::Collision { salt, .. })) = refreshed else { break };
-            hide().await;
-            let (path, owner) = (path.to_owned(), owner.clone());
-            let anew = self.work(move || {
-                remove(&path)?;
-                let mut working = Working::create_salted(&path, &owner.context(), salt + 1)?;
-                owner.lend(&mut working);
+        let is_anew = working.as_of()?.is_none();
+        let (working, looked) = self.refresh(working, &owner.tenant, as_of, changed).await?;
+        let looked = Looked { is_anew: looked.is_anew || is_too_old, ..looked };
+        say_brought_up(began, &looked, is_anew);
+        Ok((working, looked))
+    }
+
+    /// Builds the file from nothing, with the first salt from `salt` under which no two things have one number.
+    pub(crate) async fn build_salted(
+        &self,
+        path: &Path,
+        owner: &Owner,
+        as_of: Timestamp,
+        salt: u32,
+        shown: Option<&Shown>,
+    ) -> Result<(Working, Looked), ArchiveError> {
+        let began = Instant::now();
+        let mut salt = salt;
+        loop {
+            hide(shown).await;
+            let (to, of) = (path.to_owned(), owner.clone());
+            let working = self.work(move || {
+                remove(&to)?;
+                let mut working = Working::create_salted(&to, &of.context(), salt)?;
+                of.lend(&mut working);
                 Ok::<_, ArchiveError>(working)
             });
-            refreshed = self.refresh(anew.await??, tenant, as_of, &changed).await;
-            if let Ok((_, looked)) = &mut refreshed {
-                looked.is_anew = true;
+            match self.refresh(working.await??, &owner.tenant, as_of, &Changed::Late).await {
+                Err(ArchiveError::Report(ReportError::Collision { .. })) if salt < MOST_SALTS => salt += 1,
+                refreshed => {
+                    let (working, looked) = refreshed?;
+                    say_brought_up(began, &looked, true);
+                    return Ok((working, Looked { is_anew: true, ..looked }));
+                }
             }
         }
-        if let Ok((_, looked)) = &refreshed {
-            let kind = if looked.is_anew || is_empty { "anew" } else { "changes" };
-            metrics::REFRESH_SECONDS.observe([kind], began.elapsed().as_secs_f64());
-            metrics::REFRESH_ENROLLMENTS.add([], looked.items as u64);
-        }
-        refreshed
     }
 
     async fn refresh(
@@ -391,6 +399,18 @@ impl Ready {
 fn change(stored: Stored) -> Change {
     let Stored { key, version, history, expires_at, .. } = stored;
     Change { item: key.as_str().to_owned(), version, history, expires_at }
+}
+
+async fn hide(shown: Option<&Shown>) {
+    if let Some(shown) = shown {
+        shown.hide().await;
+    }
+}
+
+fn say_brought_up(began: Instant, looked: &Looked, is_anew: bool) {
+    let kind = if looked.is_anew || is_anew { "anew" } else { "changes" };
+    metrics::REFRESH_SECONDS.observe([kind], began.elapsed().as_secs_f64());
+    metrics::REFRESH_ENROLLMENTS.add([], looked.items as u64);
 }
 
 /// Writes what is read into the file. A thread of its own decodes it on the way, and folds it for a new file.

@@ -1,10 +1,13 @@
-//! A file made with other settings or by another version, which answers unchanged until an export has made a new one.
+//! A file made with other settings or by another version, or one that cannot take what changed since: it answers unchanged
+//! until an export has made a new one.
 //!
 //! Building a large tenant's file anew takes minutes, and no question should wait for that. What the file says stays
 //! true for its instant and its settings, and the answer states both.
 
+use crate::copies::One;
+use crate::refresh::{Opened, Owner};
 use crate::{Archive, ArchiveError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vestibule_domain::{Millis, TenantSettings, Timestamp};
 use vestibule_report::{Basis, Error as ReportError, Reader, SCHEMA_VERSION, Working};
 use vestibule_store::Tenant;
@@ -19,7 +22,8 @@ pub struct Answer<T> {
     pub value: T,
     /// Number of stored enrollments that could not be read and are missing from it.
     pub unreadable: u64,
-    /// The settings with which it was made, if they or the version have changed since and a new file is not there yet.
+    /// The settings with which it was made, if it answers only until a new file is there: the settings or the version have
+    /// changed since, or what changed since has a number that the file gave to something else.
     pub stands_on: Option<Basis>,
     /// Whether to request a file as of now: nobody has yet, or not recently.
     pub ask_for_file: bool,
@@ -36,16 +40,16 @@ enum Source {
 /// The file that answers until there is a new one.
 pub(crate) struct Standing {
     source: Source,
-    /// The newest file at that time; a newer one ends this.
-    over: String,
-    /// The settings that did not apply to the file; other settings also end this.
+    /// The newest file at that time, if there was one; a newer one ends this.
+    over: Option<String>,
+    /// The settings at that time; other settings also end this.
     settings: TenantSettings,
     asked_at: Option<Timestamp>,
 }
 
 impl Standing {
     /// A published file at `path`, while `over` is the newest.
-    pub(crate) fn file(path: PathBuf, over: String, tenant: &Tenant) -> Self {
+    pub(crate) fn file(path: PathBuf, over: Option<String>, tenant: &Tenant) -> Self {
         Self { source: Source::File(path), over, settings: tenant.settings.clone(), asked_at: None }
     }
 
@@ -86,7 +90,7 @@ impl Archive {
             return Ok(None);
         };
         let settings = tenant.settings.clone();
-        Ok(Some(Standing { source: Source::Copy(Box::new(copy)), over: latest.sha256, settings, asked_at: None }))
+        Ok(Some(Standing { source: Source::Copy(Box::new(copy)), over: Some(latest.sha256), settings, asked_at: None }))
     }
 
     /// The previous standing file, unless there is something better meanwhile.
@@ -99,7 +103,36 @@ impl Archive {
             return Ok(None);
         }
         let latest = self.store.latest_file(&tenant.id).await?;
-        Ok(latest.is_some_and(|latest| latest.sha256 == standing.over).then_some(standing))
+        Ok((latest.map(|latest| latest.sha256) == standing.over).then_some(standing))
+    }
+
+    /// What stands after a copy could not take what changed, because of two things with one number: the copy as the last
+    /// refresh left it, if it was shown, else the newest published file, at `path`. `None` if there is neither; then the
+    /// tenant is new.
+    pub(crate) async fn stand_after_collision(
+        &self,
+        one: &One,
+        path: &Path,
+        owner: &Owner,
+        as_of: Timestamp,
+    ) -> Result<Option<Standing>, ArchiveError> {
+        let tenant = &owner.tenant;
+        tracing::warn!(tenant = %tenant.id, "two things have one number in a copy; it answers as it is until an export has made a file with other numbers");
+        let was_shown = one.shown.is_there();
+        one.shown.hide().await;
+        let latest = self.store.newest_file(&tenant.id, as_of).await?;
+        let over = latest.as_ref().map(|file| file.sha256.clone());
+        // What is shown is written through a log, so that what was not finished is not in it.
+        if !was_shown {
+            let Some(file) = latest else { return Ok(None) };
+            match self.fetch_and_open(&file, path, owner).await {
+                Ok(Opened::Ready(_) | Opened::Standing) => {}
+                Ok(Opened::Foreign) => return Ok(None),
+                Err(error) if error.is_lost_file() => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(Standing::file(path.to_owned(), over, tenant)))
     }
 
     /// Answers a question from the standing file.

@@ -90,6 +90,13 @@ impl Client {
         Answer::of(self.request(Method::GET, path).send().await.unwrap()).await
     }
 
+    /// The answer to a `GET`, if one came before the client gave up.
+    pub async fn answer(&self, path: &str) -> Option<Answer> {
+        let response = self.request(Method::GET, path).send().await.ok()?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Some(Answer { status, headers, body: response.bytes().await.ok()?.to_vec() })
+    }
+
     /// Sends a `GET` that must succeed.
     pub async fn json(&self, path: &str) -> Value {
         self.get(path).await.ok(200)

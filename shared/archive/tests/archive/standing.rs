@@ -1,9 +1,10 @@
-//! A change of settings or an upgrade never builds a file during a question.
+//! A change of settings, an upgrade, or two things with one number never build a large file during a question.
 
 use crate::common;
 
 use common::{World, files_in, minute, moving};
 use std::sync::Arc;
+use std::time::Duration;
 use vestibule_advice::Catalogue;
 use vestibule_domain::TenantSettings;
 use vestibule_domain::esp::profiles::Profiles;
@@ -55,6 +56,66 @@ async fn settings_that_are_set_back_need_no_new_file() {
     tenant.settings = before;
     let answer = archive.answer(&tenant, minute(3), moving).await.unwrap();
     assert_eq!((answer.value, answer.stands_on), ((1, minute(3)), None));
+}
+
+/// Two devices whose attempts have one number under a file's first salt if they start in the same second.
+const ALIKE: [usize; 2] = [42_198, 48_413];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_attempts_with_one_number_do_not_make_a_question_build_the_file() {
+    // One machine shows its copy to questions that do not wait; a function has nothing but what it fetched.
+    for patience in [Some(Duration::from_secs(86_400)), None] {
+        let world = World::start().await;
+        let tenant = world.tenant("contoso").await;
+        let copy = world.archive("copy").with_patience(patience);
+        world.device(&tenant, ALIKE[0], 2, minute(0)).await;
+        assert_eq!(copy.answer(&tenant, minute(1), moving).await.unwrap().value, (1, minute(1)));
+        let first = world.archive("export").export(&tenant, minute(2), minute(2)).await.unwrap();
+        assert_eq!(world.meta(&first.file).await["salt"], "0");
+        world.device(&tenant, 7, 2, minute(3)).await;
+        assert_eq!(copy.answer(&tenant, minute(4), moving).await.unwrap().value, (2, minute(4)));
+
+        world.device(&tenant, ALIKE[1], 2, minute(0)).await;
+        let stands_at = if patience.is_some() { (2, minute(4)) } else { (1, minute(2)) };
+        let fresh = world.archive("fresh").with_patience(patience);
+        for (archive, stands_at) in [(&copy, stands_at), (&fresh, (1, minute(2)))] {
+            for (at, ask) in [(5, true), (6, false), (20, true)] {
+                let answer = archive.answer(&tenant, minute(at), moving).await.unwrap();
+                let stands = (answer.value, answer.stands_on.is_some(), answer.ask_for_file);
+                assert_eq!(stands, (stands_at, true, ask), "{patience:?}");
+            }
+        }
+        let new = world.archive("export").export(&tenant, minute(21), minute(21)).await.unwrap();
+        assert_eq!((new.file.rows["attempts"], world.meta(&new.file).await["salt"].as_str()), (3, "1"));
+        for archive in [&copy, &fresh] {
+            let answer = archive.answer(&tenant, minute(22), moving).await.unwrap();
+            assert_eq!((answer.value, answer.stands_on, answer.ask_for_file), ((3, minute(22)), None, false));
+        }
+    }
+}
+
+/// A tenant without a published file is answered from its copy, if that is shown, and else from a new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_attempts_with_one_number_before_the_first_file() {
+    for patience in [Some(Duration::from_secs(86_400)), None] {
+        let world = World::start().await;
+        let tenant = world.tenant("contoso").await;
+        let copy = world.archive("copy").with_patience(patience);
+        world.device(&tenant, ALIKE[0], 2, minute(0)).await;
+        assert_eq!(copy.answer(&tenant, minute(1), moving).await.unwrap().value, (1, minute(1)));
+        world.device(&tenant, ALIKE[1], 2, minute(0)).await;
+        let answer = copy.answer(&tenant, minute(2), moving).await.unwrap();
+        let stands = (answer.value, answer.stands_on.is_some(), answer.ask_for_file);
+        match patience {
+            Some(_) => assert_eq!(stands, ((1, minute(1)), true, true)),
+            None => assert_eq!(stands, ((2, minute(2)), false, false)),
+        }
+        let all = world.archive("all").with_patience(patience);
+        assert_eq!(all.answer(&tenant, minute(3), moving).await.unwrap().value, (2, minute(3)));
+        world.archive("export").export(&tenant, minute(4), minute(4)).await.unwrap();
+        let answer = copy.answer(&tenant, minute(5), moving).await.unwrap();
+        assert_eq!((answer.value, answer.stands_on, answer.ask_for_file), ((2, minute(5)), None, false));
+    }
 }
 
 /// A new tenant has no file yet, so its answer is built at once. And people are never shown by name against the

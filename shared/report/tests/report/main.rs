@@ -22,6 +22,7 @@ mod overview;
 mod queries;
 mod questions;
 mod refresh;
+mod salts;
 mod search;
 mod senders;
 mod summary;

@@ -33,7 +33,7 @@ export const asOf = (iso, zone, answer) => `As of ${dateTime(iso, zone)} (${zone
 export function marks(answer) {
   const missing = answer?.unreadableEnrollments ?? 0;
   return [
-    answer?.standsOn ? '. Numbers for the changed settings are being computed; these are older' : '',
+    answer?.standsOn ? '. The numbers are being computed anew; these are older' : '',
     missing === 1 ? '. One stored enrollment can\u2019t be read and is missing' : '',
     missing > 1 ? `. ${missing} stored enrollments can\u2019t be read and are missing` : '',
   ].join('');

@@ -264,13 +264,13 @@ const SESSION: &str = "session_id, enrollment_key, attempt_id, sender_session_id
   failed_phase, failed_item, end_not_reported, retries, stuck_since, stuck_phase, is_stuck, error_code, error_message";
 
 /// The sessions like the one asked for: of its profile and deployment mode, begun in the 28 days before it. Numbers of
-/// sessions follow instants by the second, so they limit which rows are visited.
+/// sessions follow instants by the minute at least (`lists::ids`), so they limit which rows are visited.
 const LIKE_THIS: &str = "this AS MATERIALIZED (
     SELECT session_no, started_at, profile_id_word, deployment_mode_id FROM esp_sessions
     WHERE session_no = (SELECT min(session_no) FROM esp_sessions WHERE session_id = unhex(:id))),
   like_this AS MATERIALIZED (
     SELECT x.session_no AS session_no FROM this t CROSS JOIN esp_sessions x
-    WHERE x.session_no < t.session_no + (1 << 32) AND x.session_no > t.session_no - (28 * 86400 + 1 << 32)
+    WHERE x.session_no < t.session_no + (64 << 32) AND x.session_no > t.session_no - (28 * 86400 + 64 << 32)
       AND x.started_at < t.started_at AND x.started_at > t.started_at - 28 * 86400000
       AND x.profile_id_word IS t.profile_id_word AND x.deployment_mode_id = t.deployment_mode_id)";
 
@@ -319,9 +319,12 @@ const ALIKE: &str = "o.users AS users, o.devices AS devices, o.count AS count,
 FROM (SELECT count(DISTINCT person) AS users, count(DISTINCT device) AS devices, count(*) AS count,
   min(at) AS first, max(at) AS last FROM alike) o";
 
-/// The lowest number of an attempt that starts `$1` days before the file's instant or later.
-const SINCE: &str = "(SELECT min(max(CAST(m.value AS INTEGER) / 1000 - $1 * 86400 - 1420070400, 0), 2147483647) << 32
-        FROM meta m WHERE m.key = 'asOfMillis')";
+/// The attempts `$1` that started `$2` days before the file's instant or later. Their numbers limit which rows are visited.
+const SINCE: &str = "$1.attempt_no >= (
+        SELECT (min(max(CAST(m.value AS INTEGER) / 1000 - $2 * 86400 - 1420070400, 0), 2147483647) & ~63) << 32
+        FROM meta m WHERE m.key = 'asOfMillis')
+      AND $1.started_at / 1000 >= (
+        SELECT CAST(m.value AS INTEGER) / 1000 - $2 * 86400 FROM meta m WHERE m.key = 'asOfMillis')";
 
 /// The text that replaces a name; `$1` and `$2` are its arguments.
 fn definition(name: &str, days: Option<Days>) -> Option<String> {

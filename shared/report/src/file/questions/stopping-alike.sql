@@ -11,7 +11,7 @@ WITH $left_out,
     SELECT coalesce(a.user_principal_name_word, a.user_id_word) AS person, a.enrollment_no AS device,
       p.name AS platform, a.ended_at AS at
     FROM this t CROSS JOIN attempts a LEFT JOIN platforms p ON p.id = a.platform_id CROSS JOIN outcomes o
-    WHERE a.attempt_no >= $since(14) AND a.platform_id = t.platform_id AND a.action_id = t.action_id
+    WHERE $since(a, 14) AND a.platform_id = t.platform_id AND a.action_id = t.action_id
       AND a.screen_id = t.screen_id AND o.id = a.outcome_id AND o.name = 'abandoned'
       AND a.enrollment_no NOT IN (SELECT enrollment_no FROM left_out))
 SELECT $as_of, $alike
