@@ -67,6 +67,7 @@ mod several;
 mod stack;
 mod stack_by_name;
 mod statistics;
+mod superset;
 mod tags;
 mod terminal;
 mod web_enrollment;
