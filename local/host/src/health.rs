@@ -5,14 +5,14 @@
 //! in silence.
 //!
 //! Must stay true: an answer names parts and nothing else, so anybody may have it. A part that has had no time yet to
-//! work is not late.
+//! work is not late: not after a start, not after a night in which the machine slept, and not after its clock was set.
 
 use crate::template::Schedule;
 use crate::{Clients, Names};
 use aws_sdk_dynamodb::types::Select;
 use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use vestibule_platform::{Clock, metrics};
@@ -56,8 +56,11 @@ struct Scheduled {
     schedule: Schedule,
     /// The last success, or the start, in milliseconds since 1970.
     ran_at: AtomicI64,
-    /// Since when work is overdue that it looks after; 0 if none is.
+    /// Since when work is overdue that it looks after, and was already when it ran before; 0 if none is. The run that first
+    /// finds it has it done.
     overdue_since: AtomicI64,
+    /// Whether it found such work when it last ran.
+    found_overdue: AtomicBool,
 }
 
 impl Health {
@@ -68,6 +71,7 @@ impl Health {
             schedule,
             ran_at: AtomicI64::new(now),
             overdue_since: AtomicI64::new(0),
+            found_overdue: AtomicBool::new(false),
         });
         Self(Arc::new(Parts {
             clients: clients.clone(),
@@ -91,7 +95,9 @@ impl Health {
         found.ran_at.store(self.0.clock.now_millis(), Ordering::Relaxed);
         let since = answer.get(OVERDUE).and_then(Value::as_str);
         let since = since.and_then(|since| chrono::DateTime::parse_from_rfc3339(since).ok());
-        found.overdue_since.store(since.map_or(0, |since| since.timestamp_millis()), Ordering::Relaxed);
+        let is_found_again = found.found_overdue.swap(since.is_some(), Ordering::Relaxed);
+        let since = since.filter(|_| is_found_again).map_or(0, |since| since.timestamp_millis());
+        found.overdue_since.store(since, Ordering::Relaxed);
     }
 
     /// Notes that the stream was handed on: all of it, or up to changes made at that time, in milliseconds since 1970.

@@ -80,9 +80,14 @@ async fn an_export_is_late_an_hour_after_it_was_due() {
     let machine = Machine::start().await;
     let (tick, _) = machine.schedules.iter().find(|(_, function)| function == "report-tick").unwrap().clone();
     let due = |since: Value| machine.health.ran(&tick, &json!({"requested": 1, "overdueSince": since}));
-    // 2027-01-15T08:00:00Z is the beginning.
+    // 2027-01-15T08:00:00Z is the beginning. What was due while the machine slept is requested by the first tick.
+    due(json!("2027-01-14T02:00:00.000Z"));
+    assert_eq!(machine.lacks().await, [""; 0]);
+    machine.pass(0, true);
     due(json!("2027-01-15T08:00:00.000Z"));
-    machine.pass(59, false);
+    machine.pass(15, false);
+    due(json!("2027-01-15T08:00:00.000Z"));
+    machine.pass(44, false);
     machine.health.handed_on(None);
     assert!(!machine.lacks().await.contains(&"exports".to_owned()));
     machine.pass(2, false);
