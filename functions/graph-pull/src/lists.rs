@@ -103,7 +103,7 @@ pub static LISTS: [List; 8] = [
             dated: "",
             passing: &["lastContactedDateTime"],
             by_date: false,
-            in_body: 400,
+            in_body: 200,
         }),
     },
     // <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-enrollmenttroubleshootingevent-list>. A

@@ -1,7 +1,7 @@
 //! Records of a list: which of them are new, and in which bodies they are passed to their sender's module.
 //!
-//! Must stay true: a record that is passed on again changes nothing, since its events have the same ids. Digests only
-//! save work.
+//! Must stay true: a record that is passed on again changes nothing, since its events have the same ids. Only a group tag
+//! makes an event each week, which says the same again. Digests only save work.
 
 use crate::lists::Records;
 use serde_json::Value;

@@ -20,7 +20,7 @@
 //! refused. Nothing of the enrollment token is kept (`enrollmentTokenData`, `enrollmentTokenName`), nor of networks,
 //! applications and telephony.
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, derived_id, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, derived_id, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::fields::is_identifier;
 use crate::proof::Proof;
@@ -53,6 +53,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Server,
     },
     besides: &[],
+    tags: SenderTags::NONE,
     source: Some(SOURCE),
     settings: "gcloud pubsub subscriptions create vestibule --topic=TOPIC --push-endpoint='{url}'\n\
          Enterprise: notifications ENROLLMENT and STATUS_REPORT to TOPIC",

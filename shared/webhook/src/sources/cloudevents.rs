@@ -3,7 +3,7 @@
 //! Knative's broker takes any body of an answer for an event in reply, and a body that is not an event for a failed
 //! delivery. So an answer of success has no body.
 
-use super::{Answer, Repeats, Sender, native};
+use super::{Answer, Repeats, Sender, SenderTags, native};
 use crate::proof::{Proof, SECRET_HEADER};
 
 /// The sender.
@@ -15,6 +15,7 @@ pub static SENDER: Sender = Sender {
     repeats: Repeats::AsSetUp,
     reports: native::REPORTS,
     besides: &[],
+    tags: SenderTags::Any,
     source: None,
     settings: "Deliver CloudEvents 1.0 by POST, structured, binary or in batches, to\n{url}",
     files: &[],

@@ -1,7 +1,7 @@
 //! CloudEvents about the Enrollment Status Page, signed by Standard Webhooks. They are read like any others, but have
 //! their own address and function, so that many updates of one page do not delay enrollments.
 
-use super::{Answer, Becomes, Repeats, Sender, native, sample};
+use super::{Answer, Becomes, Repeats, Sender, SenderTags, native, sample};
 use crate::proof::Proof;
 
 /// The sender.
@@ -13,6 +13,7 @@ pub static SENDER: Sender = Sender {
     repeats: Repeats::AsSetUp,
     reports: native::REPORTS,
     besides: &[],
+    tags: SenderTags::Any,
     source: None,
     settings: "Sign requests to {url} as https://www.standardwebhooks.com says.",
     files: &[],

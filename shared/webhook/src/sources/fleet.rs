@@ -19,7 +19,9 @@
 //! Must stay true: no text is kept that an administrator or installer may have written freely (`failure_reason`, script
 //! and policy names).
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, reported, sample};
+use super::{
+    Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, assumed_compliant, derived_id, reported, sample,
+};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::proof::Proof;
 use http::{HeaderMap, StatusCode};
@@ -53,6 +55,7 @@ pub static SENDER: Sender = Sender {
     // The setup experience begins once a host is managed, so this is about it alone. Fleet reports nothing of the way
     // there, nor of an enrollment that fails on the way.
     besides: &[Kind::Failed],
+    tags: SenderTags::NONE,
     source: Some(SOURCE),
     settings: "In Fleet, as global administrator: Dashboard > Activity > Manage automations\nDestination URL: {url}",
     files: &[],

@@ -1,6 +1,6 @@
 //! CloudEvents from a sender that signs as GitHub does.
 
-use super::{Answer, Repeats, Sender, native};
+use super::{Answer, Repeats, Sender, SenderTags, native};
 use crate::proof::Proof;
 
 /// The sender.
@@ -12,6 +12,7 @@ pub static SENDER: Sender = Sender {
     repeats: Repeats::AsSetUp,
     reports: native::REPORTS,
     besides: &[],
+    tags: SenderTags::Any,
     source: None,
     settings: "Payload URL: {url}\nContent type: application/json (CloudEvents)\nSecret: {secret}",
     files: &[],

@@ -14,7 +14,7 @@
 //! another attempt.
 
 use super::graph::{self, is_reported, platform, read_time, reported_text};
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, enrollment_event, sample};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::{FieldError, Reader};
 use crate::proof::Proof;
@@ -45,6 +45,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Server,
     },
     besides: &[],
+    tags: SenderTags::NONE,
     source: Some(SOURCE),
     settings: "Post Graph's deviceManagement/managedDevices list, as it is, to\n{url}",
     files: &[],

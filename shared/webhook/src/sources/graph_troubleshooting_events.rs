@@ -12,7 +12,7 @@
 //! number or name, and the user's address.
 
 use super::graph::{self, MAX_ID_CHARS, failure, id_of, platform, read_time, reported_text, step};
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, enrollment_event, sample};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::{FieldError, Reader, is_identifier};
 use crate::proof::Proof;
@@ -43,6 +43,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Server,
     },
     besides: &[],
+    tags: SenderTags::NONE,
     source: Some(SOURCE),
     settings: "Post Graph's deviceManagement/troubleshootingEvents list, as it is, to\n{url}",
     files: &[],

@@ -10,7 +10,7 @@
 //! for.
 
 use super::intune_export::{Report, Row, parse as parse_export, utc};
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, derived_id, graph_autopilot_events, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, derived_id, graph_autopilot_events, sample};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::proof::Proof;
 use http::HeaderMap;
@@ -76,6 +76,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Server,
     },
     besides: &[],
+    tags: SenderTags::NONE,
     source: Some(SOURCE),
     settings: "vestibule import TENANT FILE reads the export (CSV or JSON); a script may post it as JSON to\n{url}",
     files: &[],

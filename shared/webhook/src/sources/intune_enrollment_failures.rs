@@ -8,7 +8,7 @@
 
 use super::graph::{MAX_ID_CHARS, failure, id_of, platform, reported_text, step};
 use super::intune_export::{Report, Row, parse as parse_export, time, words};
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, enrollment_event, sample};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::{FieldError, Reader};
 use crate::proof::Proof;
@@ -55,6 +55,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Server,
     },
     besides: &[],
+    tags: SenderTags::NONE,
     source: Some(SOURCE),
     settings: "vestibule import TENANT FILE reads the export (CSV or JSON); a script may post it as JSON to\n{url}",
     files: &[],

@@ -22,7 +22,9 @@
 //! directory's old id stays enrolled; the serial number, the device's name, and the user's address.
 
 use super::graph::{MAX_ID_CHARS, failure, id_of, platform, read_time, reported_text, step};
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, entra_sign_ins, reported, sample};
+use super::{
+    Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, enrollment_event, entra_sign_ins, reported, sample,
+};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received};
 use crate::fields::{FieldError, Reader, is_identifier};
 use crate::proof::Proof;
@@ -55,6 +57,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Server,
     },
     besides: &[],
+    tags: SenderTags::NONE,
     source: Some(SOURCE),
     settings: "Intune: Reports > Diagnostics settings > OperationalLogs to an event hub; a forwarder posts its records to\n{url}",
     files: &[],

@@ -12,11 +12,12 @@
 //! still there. Before 10.12, a device that enrolls again unchanged gives the same event.
 //!
 //! Must stay true: XML may not define entities and is no deeper than [`MAX_DEPTH`]; an event in JSON and in XML, or
-//! from two webhooks, is one event; of people only the account is kept (no telephone, room, position).
+//! from two webhooks, is one event; of people only the account is kept (no telephone, room, position). Department and
+//! building are tags of the device.
 
 use super::{
-    Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, reported as text, sample,
-    setup_manager,
+    Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, assumed_compliant, derived_id, reported as text,
+    reported_tags, sample, setup_manager,
 };
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::proof::{Proof, SECRET_HEADER};
@@ -50,6 +51,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Server,
     },
     besides: &[],
+    tags: SenderTags::Keys(&["building", "department"]),
     source: Some(SOURCE),
     settings: "In Jamf Pro: Settings > Global > Webhooks > New, one for each of MobileDeviceEnrolled, MobileDeviceUnEnrolled,\n\
          ComputerAdded and DeviceAddedToDEP\n\
@@ -88,6 +90,9 @@ const DISTINGUISHING: [&str; 12] = [
     "deviceAssignedDate",
     "deviceEnrollmentProgramInstanceId",
 ];
+
+/// The members that are tags, each with its key. The room is left out: it leads to a person.
+const TAGS: [(&str, &str); 2] = [("building", "building"), ("department", "department")];
 
 /// The events about enrollments.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -257,12 +262,17 @@ fn events(topic: Topic, message: &Message, received: Received) -> Vec<Parsed> {
     let sent = time(&message.webhook);
     let content = DISTINGUISHING.map(|name| text(&message.event, name).unwrap_or_default()).join("\u{1f}");
     let time = sent.unwrap_or(received.at);
+    let mut steps = topic.steps();
+    // The tags are the device's, so one of its events carries them.
+    if let Some(first) = steps.first_mut() {
+        first.tags = reported_tags(&message.event, &TAGS);
+    }
     let event = |step: Step| {
         let id = derived_id(SOURCE, step.kind.name(), &device.value, sent, content.as_bytes());
         let key = EventKey { source: SOURCE.to_owned(), id };
         Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), step)))
     };
-    topic.steps().into_iter().map(event).collect()
+    steps.into_iter().map(event).collect()
 }
 
 /// When it happened, if that was reported and is plausible.

@@ -15,7 +15,7 @@
 //! also be a repeat, and a device that enrolls anew would seem never to arrive. The price: a device that enrolled
 //! before the webhook was set up seems to enroll when its token first changes.
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, apple, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, apple, sample};
 use crate::cloudevents::{Batch, BodyError, Received};
 use crate::proof::Proof;
 use http::HeaderMap;
@@ -43,6 +43,7 @@ pub static SENDER: Sender = Sender {
     },
     // On iOS and iPadOS the start is also the screen that installs the profile, the only screen it reports.
     besides: &[Kind::StepEntered],
+    tags: SenderTags::NONE,
     source: Some(SOURCE),
     settings: "micromdm serve -command-webhook-url '{url}' …",
     files: &[],

@@ -34,7 +34,7 @@ pub mod simplemdm;
 pub mod windows_esp;
 pub mod workspace_one;
 
-pub use sender::{Answer, Becomes, Repeats, Sample, Sender, SenderFile};
+pub use sender::{Answer, Becomes, Repeats, Sample, Sender, SenderFile, SenderTags};
 pub use vestibule_domain::event::{Clock, Reports};
 
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
@@ -46,6 +46,7 @@ use sha2::{Digest as _, Sha256};
 use vestibule_domain::Timestamp;
 use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 use vestibule_domain::identity::IdentifierKind;
+use vestibule_domain::tags::{MAX_TAG_CHARS, Tags};
 
 /// All senders, in the order in which people see them. This is the only list: addresses, settings, samples and the
 /// tests of documentation and deployment are derived from it.
@@ -170,6 +171,16 @@ fn reported(map: &Map<String, Value>, name: &str) -> Option<String> {
         _ => return None,
     };
     Some(text).filter(|text| !text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS)
+}
+
+/// The tags among these members, each given with its key. A text longer than a tag may be counts as missing, as a blank
+/// one does: it shall not cost the event that it comes with.
+fn reported_tags(map: &Map<String, Value>, members: &[(&str, &str)]) -> Tags {
+    let tag = |(member, key): &(&str, &str)| {
+        let value = reported(map, member).filter(|value| value.chars().count() <= MAX_TAG_CHARS)?;
+        Some(((*key).to_owned(), value))
+    };
+    members.iter().filter_map(tag).collect()
 }
 
 /// The id of an event whose sender gives it none, made from its source, type, device, time as reported, and content.

@@ -15,7 +15,7 @@
 //! whatever its tally: if the first says that the device awaits its configuration, the next one releases it. For a
 //! device known to be enrolled it repeats what is known, as [`micromdm`](super::micromdm) explains.
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, apple, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, apple, sample};
 use crate::cloudevents::{Batch, BodyError, Received};
 use crate::fields::Reader;
 use crate::proof::Proof;
@@ -44,6 +44,7 @@ pub static SENDER: Sender = Sender {
     },
     // On iOS and iPadOS the start is also the screen that installs the profile, the only screen it reports.
     besides: &[Kind::StepEntered],
+    tags: SenderTags::NONE,
     source: Some(SOURCE),
     settings: "nanomdm -webhook-url '{url}' -webhook-hmac-key '{secret}' …",
     files: &[],

@@ -3,7 +3,7 @@
 //! Any tool that runs scripts in a set-up (DEPNotify, Baseline, Octory, …) can call it. Every Mac holds the secret, so
 //! this sender has one of its own, and nothing else can be posted with it.
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, native, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, native, sample};
 use crate::proof::Proof;
 use vestibule_domain::event::Kind;
 
@@ -28,6 +28,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Device,
     },
     besides: &[],
+    tags: SenderTags::Any,
     source: None,
     settings: r##"#!/bin/bash
 # "vestibule.sh started" is the first thing that a set-up runs, "vestibule.sh enrolled" the last.

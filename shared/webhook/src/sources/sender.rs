@@ -28,6 +28,8 @@ pub struct Sender {
     pub reports: Reports,
     /// Kinds of events that its module makes although `reports` excludes them. The module gives the reason.
     pub besides: &'static [Kind],
+    /// The tags that its bodies may carry.
+    pub tags: SenderTags,
     /// The `source` of the events that its module makes; `None` if each event brings its own.
     pub source: Option<&'static str>,
     /// The settings to make in it. `{url}` and `{secret}` stand for the address and the secret that `source add` makes.
@@ -39,6 +41,20 @@ pub struct Sender {
     pub samples: &'static [Sample],
     /// How its bodies are read.
     pub read: Read,
+}
+
+/// The tags that bodies of a sender may carry (docs/DOMAIN.md, E12). The tenant decides which of them are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SenderTags {
+    /// Those that the organisation writes into them.
+    Any,
+    /// Those with these keys. Its samples show each.
+    Keys(&'static [&'static str]),
+}
+
+impl SenderTags {
+    /// The product reports nothing of the kind.
+    pub const NONE: Self = Self::Keys(&[]);
 }
 
 /// How a sender is answered.

@@ -14,7 +14,10 @@
 //! beginning makes `started`: the end repeats that time to a second only, and a second `started` is a second attempt.
 //! The end shows that the Mac was active all the time, so its silence in between ends no attempt (the bridge).
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, reported, sample};
+use super::{
+    Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, assumed_compliant, derived_id, reported,
+    reported_tags, sample,
+};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received};
 use crate::proof::Proof;
 use http::HeaderMap;
@@ -45,6 +48,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Device,
     },
     besides: &[],
+    tags: SenderTags::Keys(&["assetTag", "building", "department", "room"]),
     source: Some(SOURCE),
     settings: "In the configuration profile of Setup Manager (com.jamf.setupmanager):\n\
          <key>webhooks</key>\n<dict>\n  <key>started</key><string>{url}</string>\n  \
@@ -69,6 +73,11 @@ const EVENTS: &str = "com.jamf.setupmanager.";
 const SETUP_MANAGER: &str = "SetupManager";
 /// The reason of a failed action. It does not fail the enrollment.
 const ACTION_FAILED: &str = "enrollmentActionFailed";
+
+/// What a person may enter (`userEntry`) about the Mac; the rest is about the person. Organisations rename these fields,
+/// so any of them may be what they tell their Macs apart by.
+const TAGS: [(&str, &str); 4] =
+    [("assetTag", "assetTag"), ("building", "building"), ("department", "department"), ("room", "room")];
 
 /// 2001-01-01, at which a Mac's clock starts when it has lost its time. An earlier time is invalid.
 const EARLIEST: Timestamp = Timestamp::from_millis(978_307_200_000);
@@ -240,7 +249,10 @@ fn finished(run: &Run, message: &Map<String, Value>) -> Vec<(Step, Option<Timest
         let step = Step { failure: Some(failure), ..at_place(Step::of(Kind::StepEntered)) };
         steps.push((step, run.ended, what));
     }
-    let end = [at_place(Step::of(Kind::StepCompleted)), Step::of(Kind::Enrolled), assumed_compliant()];
+    let entry = message.get("userEntry").and_then(Value::as_object);
+    let tags = entry.map(|entry| reported_tags(entry, &TAGS)).unwrap_or_default();
+    let enrolled = Step { tags, ..Step::of(Kind::Enrolled) };
+    let end = [at_place(Step::of(Kind::StepCompleted)), enrolled, assumed_compliant()];
     steps.extend(end.map(|step| (step, run.ended, String::new())));
     steps
 }

@@ -7,7 +7,9 @@
 //!
 //! Must stay true: events of one type, device and time are one event, however often it is posted.
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, reported, sample};
+use super::{
+    Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, assumed_compliant, derived_id, reported, sample,
+};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::proof::Proof;
 use http::HeaderMap;
@@ -37,6 +39,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Server,
     },
     besides: &[],
+    tags: SenderTags::NONE,
     source: Some(SOURCE),
     settings: "In SimpleMDM: Settings > API > Webhooks, with the events device.enrolled and device.unenrolled\nURL: {url}",
     files: &[],

@@ -19,7 +19,7 @@
 //! Must stay true: no telephone number, MAC address or IMEI is kept; compliance is reported only if the notification
 //! has it.
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, derived_id, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, derived_id, reported_tags, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::fields::is_identifier;
 use crate::proof::Proof;
@@ -50,6 +50,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Server,
     },
     besides: &[],
+    tags: SenderTags::Keys(&["organizationGroup"]),
     source: Some(SOURCE),
     settings: "In Workspace ONE UEM: Groups & Settings > All Settings > System > Advanced > API > Event Notifications > Add Rule\n\
          Target URL: {url}\nUser name: vestibule\nPassword: {secret}\nFormat: JSON\n\
@@ -85,6 +86,9 @@ const DISTINGUISHING: [&str; 9] = [
     "EnrollmentStatus",
     "ComplianceStatus",
 ];
+
+/// The member that is a tag, with its key: the group by which the product itself tells devices apart.
+const TAGS: [(&str, &str); 1] = [("OrganizationGroupName", "organizationGroup")];
 
 /// The notifications about enrollments.
 #[derive(Clone, Copy)]
@@ -163,8 +167,12 @@ pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, Bo
     if name.is_none() && number.is_none() {
         return Err(BodyError::Malformed("a notification has an EventType or EventId"));
     }
-    let steps =
+    let mut steps =
         Notice::read(name.as_deref(), number.as_deref()).map_or_else(Vec::new, |notice| notice.steps(notification));
+    // The tag is the device's, so one of its events carries it.
+    if let Some(first) = steps.first_mut() {
+        first.tags = reported_tags(notification, &TAGS);
+    }
     let events = if steps.is_empty() {
         vec![Parsed::passed_over(None, name.as_deref().or(number.as_deref()))]
     } else {

@@ -4,12 +4,12 @@ use http::{HeaderMap, StatusCode};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
-use vestibule_domain::Timestamp;
 use vestibule_domain::esp::EspDetail;
 use vestibule_domain::event::{Body, Kind, MAX_TEXT_CHARS};
+use vestibule_domain::{TagKeys, Timestamp};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::proof::Proof;
-use vestibule_webhook::sources::{Answer, Becomes, COMPLETES, Repeats, SENDERS, Sample, Sender};
+use vestibule_webhook::sources::{Answer, Becomes, COMPLETES, Repeats, SENDERS, Sample, Sender, SenderTags};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES};
 
 /// Shortly after everything in the samples.
@@ -199,6 +199,23 @@ fn samples_show_exactly_what_the_sender_reports() {
         let is_step = |kind: &Kind| *kind == Kind::StepCompleted && sender.reports.steps;
         let more: Vec<_> = shown.difference(&stated).filter(|kind| !apart.contains(kind) && !is_step(kind)).collect();
         assert!(more.is_empty(), "{}: reports and besides exclude {more:?}", sender.name);
+    }
+}
+
+#[test]
+fn samples_show_exactly_the_tags_that_the_sender_states() {
+    for sender in SENDERS {
+        let SenderTags::Keys(stated) = sender.tags else { continue };
+        let bodies = sender.samples.iter().flat_map(|sample| read(sender, sample.body).unwrap().events);
+        let tags = bodies.filter_map(|parsed| match parsed {
+            Parsed::Event(event) => event.tags().cloned(),
+            _ => None,
+        });
+        let shown: BTreeSet<String> = tags.flat_map(|tags| tags.into_keys()).collect();
+        assert_eq!(shown, stated.iter().map(|key| (*key).to_owned()).collect(), "{}", sender.name);
+        // A tenant can name it.
+        let keys = TagKeys::new(shown.into_iter().collect());
+        assert_eq!(keys.problem(), None, "{}", sender.name);
     }
 }
 

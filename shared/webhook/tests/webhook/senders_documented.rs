@@ -4,7 +4,7 @@
 use http::StatusCode;
 use std::path::Path;
 use vestibule_webhook::proof::Proof;
-use vestibule_webhook::sources::{Answer, Clock, Repeats, SENDERS, Sender};
+use vestibule_webhook::sources::{Answer, Clock, Repeats, SENDERS, Sender, SenderTags};
 
 fn page(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join(path);
@@ -51,6 +51,14 @@ fn repeats(repeats: Repeats) -> String {
     }
 }
 
+fn tags(tags: SenderTags) -> String {
+    match tags {
+        SenderTags::Any => "any".to_owned(),
+        SenderTags::Keys([]) => "no".to_owned(),
+        SenderTags::Keys(keys) => keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "),
+    }
+}
+
 fn table(head: &str, row: impl Fn(&Sender) -> Vec<String>) -> String {
     let rule = format!("|{}", "---|".repeat(head.matches('|').count() - 1));
     let row = |sender: &&Sender| format!("| `{}` | {} |", sender.name, row(sender).join(" | "));
@@ -64,16 +72,19 @@ fn the_tables_say_how_each_sender_posts_and_what_it_reports() {
         let proofs: Vec<String> = sender.proofs.iter().map(proof).collect();
         vec![proofs.join(", or "), answer(sender.answer), repeats(sender.repeats)]
     });
-    let reports =
-        table("| source | starts | steps | stops | failures | ends | compliance | removals | clock |", |sender| {
+    let reports = table(
+        "| source | starts | steps | stops | failures | ends | compliance | removals | clock | tags |",
+        |sender| {
             let all = sender.reports;
             let parts = [all.starts, all.steps, all.stops, all.failures, all.ends, all.compliance, all.removals];
             let clock = match all.clock {
                 Clock::Device => "device",
                 Clock::Server => "server",
             };
-            parts.map(|part| if part { "yes" } else { "no" }).into_iter().chain([clock]).map(str::to_owned).collect()
-        });
+            let facts = parts.map(|part| if part { "yes" } else { "no" }).into_iter().chain([clock]);
+            facts.map(str::to_owned).chain([tags(sender.tags)]).collect()
+        },
+    );
     for table in [posts, reports] {
         assert!(sources().contains(&format!("\n\n{table}\n")), "docs/SOURCES.md must have this table:\n\n{table}");
     }

@@ -4,8 +4,8 @@ use http::HeaderMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use vestibule_domain::Timestamp;
 use vestibule_domain::event::{Event, Kind, Platform};
+use vestibule_domain::{History, TenantId, TenantSettings, Timestamp, fold};
 use vestibule_webhook::Received;
 use vestibule_webhook::cloudevents::Parsed;
 use vestibule_webhook::sources::{graph_autopilot_devices, graph_managed_devices};
@@ -122,7 +122,7 @@ fn a_device_older_than_what_is_kept_is_enrolled_as_of_the_list() {
 #[test]
 fn an_autopilot_device_that_nobody_set_up_is_registered() {
     let all = autopilot(AUTOPILOT);
-    assert!(matches!(&all[1], Parsed::UnknownType { .. }), "{all:?}");
+    assert!(matches!(&all[2], Parsed::UnknownType { .. }), "{all:?}");
     let one = &events(all)[0];
     assert_eq!((one.step().unwrap().kind, one.time), (Kind::Registered, time(NOW)));
     assert_eq!(one.key.id, "22222222-2222-4222-8222-222222222222/registered");
@@ -130,10 +130,69 @@ fn an_autopilot_device_that_nobody_set_up_is_registered() {
     assert_eq!((one.about.mdm_device_id.as_deref(), one.about.platform), (None, Some(Platform::Windows)));
     for state in ["enrolled", "failed", "pendingReset", "blocked"] {
         let body = with(AUTOPILOT, |record| record["enrollmentState"] = json!(state));
-        assert!(events(autopilot(&body)).is_empty(), "{state}");
+        assert!(!registers(&body), "{state}");
     }
     let managed = with(AUTOPILOT, |record| record["managedDeviceId"] = json!("11111111-2222-4333-8444-555555555555"));
-    assert!(events(autopilot(&managed)).is_empty());
+    assert!(!registers(&managed));
+}
+
+fn registers(body: &str) -> bool {
+    events(autopilot(body)).iter().any(|event| event.step().unwrap().kind == Kind::Registered)
+}
+
+/// The events that carry tags, each with its device and its tags.
+fn group_tags(body: &str) -> Vec<(Event, String, String)> {
+    let tagged = events(autopilot(body)).into_iter().filter(Event::is_tagged);
+    let read = |event: Event| {
+        let tags = event.tags().unwrap();
+        let (device, tag) = (event.about.serial_number.clone().unwrap(), tags["groupTag"].clone());
+        assert_eq!(tags.len(), 1);
+        (event, device, tag)
+    };
+    tagged.map(read).collect()
+}
+
+#[test]
+fn a_group_tag_is_a_tag_of_the_device_whatever_became_of_it() {
+    let all = group_tags(AUTOPILOT);
+    let read: Vec<(&str, &str)> = all.iter().map(|(_, device, tag)| (device.as_str(), tag.as_str())).collect();
+    assert_eq!(read, [("PF3ZZZZZ", "SALES"), ("PF3FGHIJ", "FINANCE")], "the record without a tag has none");
+    let event = &all[1].0;
+    assert_eq!((event.time, event.about.user_principal_name.as_deref()), (time(NOW), None), "it is about the device");
+    let tags = |tag: Value| group_tags(&with(AUTOPILOT, |record| record["groupTag"] = tag.clone()));
+    for none in [json!(null), json!(""), json!("  "), json!("x".repeat(65)), json!(["SALES"])] {
+        assert_eq!(tags(none.clone()).len(), 1, "{none}: only the other device has one");
+        assert!(registers(&with(AUTOPILOT, |record| record["groupTag"] = none.clone())), "{none}");
+    }
+    let nobody = with(AUTOPILOT, |record| {
+        record["serialNumber"] = json!("Default string");
+        record["azureActiveDirectoryDeviceId"] = json!(null);
+        record["enrollmentState"] = json!("enrolled");
+    });
+    assert_eq!(group_tags(&nobody).len(), 1, "a tag of no device");
+}
+
+/// A tag may become again what it was, so each week's list reports it anew, and not each list.
+#[test]
+fn a_group_tag_is_one_event_a_week_and_the_last_counts() {
+    let on = |day: &str, tag: &str| {
+        let received = graph_autopilot_devices::SENDER.received(time(&format!("2026-11-{day}T08:00:00Z")), false);
+        let body = with(AUTOPILOT, |record| record["groupTag"] = json!(tag));
+        let parsed = graph_autopilot_devices::parse(body.as_bytes(), &HeaderMap::new(), received).unwrap().events;
+        events(parsed).into_iter().find(Event::is_tagged).unwrap()
+    };
+    // Weeks begin on Thursday here, as the epoch did.
+    let same = |a: &Event, b: &Event| a.key == b.key;
+    assert!(same(&on("19", "SALES"), &on("25", "SALES")));
+    assert!(!same(&on("19", "SALES"), &on("26", "SALES")));
+    assert!(!same(&on("19", "SALES"), &on("19", "FINANCE")));
+    let mut history = History::default();
+    for (day, tag) in [("05", "SALES"), ("12", "FINANCE"), ("19", "SALES"), ("20", "SALES")] {
+        history.add(on(day, tag));
+    }
+    assert_eq!(history.len(), 3);
+    let settings = TenantSettings::default();
+    assert_eq!(fold(&TenantId::parse("contoso").unwrap(), &history, &settings, time(NOW)).tags["groupTag"], "SALES");
 }
 
 /// A record of a growing list at one pull.

@@ -78,6 +78,25 @@ fn xml(inner: &str) -> String {
 }
 
 #[test]
+fn building_and_department_are_tags_of_a_computer() {
+    let tags = |body: &str| {
+        let tags = only(body).tags().unwrap().clone();
+        tags.into_iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>()
+    };
+    let both = ["building=Block D", "department=Information Technology"];
+    assert_eq!(tags(COMPUTER), both);
+    assert_eq!(tags(COMPUTER_XML), both);
+    let later =
+        with(COMPUTER, |body| (body["event"]["building"], body["event"]["department"]) = (json!(""), json!("HR")));
+    assert_eq!(tags(&later), ["department=HR"]);
+    assert_eq!(only(&later).key, only(COMPUTER).key, "it is still the same event");
+    let long = with(COMPUTER, |body| body["event"]["department"] = json!("d".repeat(65)));
+    assert_eq!(tags(&long), ["building=Block D"]);
+    assert!(tags(MOBILE).is_empty(), "Jamf Pro reports neither of a mobile device");
+    assert!(!format!("{:?}", events(COMPUTER)).contains("\"487\""), "a room leads to a person");
+}
+
+#[test]
 fn a_mobile_device_is_enrolled_and_compliant() {
     let events = events(MOBILE);
     assert_eq!(kinds(&events), [Kind::Enrolled, Kind::Compliant]);
@@ -148,7 +167,7 @@ fn a_computer_that_was_added_is_enrolled() {
     assert_eq!(about.model.as_deref(), Some("13-inch Retina MacBook Pro (Late 2013)"));
     assert_eq!(about.user_principal_name.as_deref(), Some("john.smith@company.com"));
     let output = format!("{event:?}");
-    for unneeded in ["555-472-9829", "Block D", "Desktop Services", "John Smith", "60:03:08", "192.0.2"] {
+    for unneeded in ["555-472-9829", "Desktop Services", "John Smith", "60:03:08", "192.0.2"] {
         assert!(!output.contains(unneeded), "{unneeded}");
     }
     let without = only(&with(COMPUTER, |body| body["event"]["emailAddress"] = json!("")));

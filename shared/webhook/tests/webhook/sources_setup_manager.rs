@@ -156,13 +156,36 @@ fn a_finished_run_makes_its_beginning_its_bridge_and_its_failures() {
     assert_eq!(about.device_name.as_deref(), Some("MAC-0001"));
     assert_eq!(about.user_principal_name.as_deref(), Some("person.a@example.com"));
     let kept = format!("{all:?}");
-    for unneeded in ["A-17", "25B78", "1.4.5"] {
+    for unneeded in ["25B78", "1.4.5"] {
         assert!(!kept.contains(unneeded), "{unneeded}");
     }
     let mut ids: Vec<_> = all.iter().map(|event| event.key.id.clone()).collect();
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), all.len(), "each is an event of its own");
+}
+
+/// A form that an organisation made: what it asks about the Mac are tags, and what it asks about the person is not kept.
+#[test]
+fn what_a_person_enters_about_the_mac_are_tags() {
+    let tags = |body: &str| {
+        let all = events(body);
+        let carrying: Vec<&Event> = all.iter().filter(|event| !event.tags().unwrap().is_empty()).collect();
+        assert!(carrying.iter().all(|event| event.step().unwrap().kind == Kind::Enrolled) && carrying.len() < 2);
+        let tags = carrying.first().map(|event| event.tags().unwrap().clone()).unwrap_or_default();
+        tags.into_iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>()
+    };
+    assert_eq!(tags(FINISHED), ["assetTag=A-17", "building=North", "department=Sales", "room=2.17"]);
+    assert!(tags(STARTED).is_empty() && tags(SHORT).is_empty());
+    let entry = json!({"department": " Sales ", "building": "", "room": "r".repeat(65), "assetTag": 17,
+        "realname": "Person A", "phone": "+15550100", "position": "Lead", "email": "other@example.com", "endUsername": "pa"});
+    let body = with(FINISHED, |body| body["userEntry"] = entry.clone());
+    assert_eq!(tags(&body), ["assetTag=17", "department=Sales"], "a text that no tag can hold costs nothing else");
+    let kept = format!("{:?}", events(&body));
+    for personal in ["Person A", "+15550100", "Lead", "other@example.com", "\"pa\""] {
+        assert!(!kept.contains(personal), "{personal}");
+    }
+    assert!(tags(&with(FINISHED, |body| body["userEntry"] = json!(["Sales"]))).is_empty());
 }
 
 #[test]

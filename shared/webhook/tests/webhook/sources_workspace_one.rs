@@ -84,6 +84,22 @@ fn a_device_enrolled() {
 }
 
 #[test]
+fn the_organization_group_is_a_tag_of_the_device() {
+    let tags = |body: &str| -> Vec<Vec<String>> {
+        let text = |(key, value): (&String, &String)| format!("{key}={value}");
+        events(body).iter().map(|event| event.tags().unwrap().iter().map(text).collect()).collect()
+    };
+    let group = || vec!["organizationGroup=Contoso".to_owned()];
+    assert_eq!(tags(ENROLLED), [group()]);
+    assert_eq!(tags(COMPLIANCE), [group(), vec![]], "one of a notification's events carries it");
+    assert!(tags(ENROLLED_EARLY).concat().is_empty() && tags(BROKEN_EARLY).concat().is_empty());
+    for none in [json!(null), json!(" "), json!("g".repeat(65))] {
+        let body = with(ENROLLED, |body| body["OrganizationGroupName"] = none.clone());
+        assert!(tags(&body).concat().is_empty(), "{none}");
+    }
+}
+
+#[test]
 fn an_early_one_has_no_bytes_for_ids() {
     let event = events(ENROLLED_EARLY).remove(0);
     assert_eq!(event.time, Timestamp::from_millis(1_772_443_195_887));

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use vestibule_domain::Millis;
+use vestibule_domain::identity::IdentifierKind;
+use vestibule_domain::{Identifier, Millis, fold};
 use vestibule_graph_tests::{Services, device, id, pending};
 use vestibule_store::{Cause, Units};
 
@@ -66,6 +67,45 @@ async fn the_same_list_a_hundred_times_writes_nothing_more() {
     }
     assert!((40..=80).contains(&new), "{new}");
     assert_eq!(services.enrollments().await, before);
+}
+
+/// A tag has no date, so the last one that was read counts. A device whose tag stays is written once a week.
+#[tokio::test]
+async fn a_group_tag_is_what_was_read_last() {
+    let services = Services::start().await;
+    let tagged = |number: u32, tag: &str| {
+        let mut device = pending(number);
+        device["groupTag"] = Value::from(tag);
+        device
+    };
+    let serial = Identifier::new(IdentifierKind::SerialNumber, "PZ00001").unwrap();
+    let tag = async || {
+        let found = services.store.find(&id("contoso"), &serial, services.now()).await.unwrap().unwrap();
+        let settings = services.contoso().await.settings;
+        let folded = fold(&id("contoso"), &found.history, &settings, services.now());
+        (folded.tags.get("groupTag").cloned(), found.history.len())
+    };
+    let read = async |tag: &str| {
+        services.fake.set("windowsAutopilotDeviceIdentities", vec![tagged(1, tag), tagged(2, "")]);
+        services.run().await;
+        services.pass(8 * 24 * 60);
+    };
+    let was = |tag: &str, events: usize| (Some(tag.to_owned()), events);
+    read("SALES").await;
+    assert_eq!(tag().await, was("SALES", 2), "it is registered, and has a tag");
+    read("FINANCE").await;
+    assert_eq!(tag().await, was("FINANCE", 3));
+    read("SALES").await;
+    assert_eq!(tag().await, was("SALES", 4), "what it was before it is again");
+    for _ in 0..5 {
+        services.pass(60);
+        services.run().await;
+    }
+    assert_eq!(tag().await.0, was("SALES", 0).0);
+    assert!(tag().await.1 <= 5, "a week has one event");
+    let other = Identifier::new(IdentifierKind::SerialNumber, "PZ00002").unwrap();
+    let other = services.store.find(&id("contoso"), &other, services.now()).await.unwrap().unwrap();
+    assert!(other.history.events().all(|event| !event.is_tagged()), "a blank text says nothing");
 }
 
 /// A growing list: the devices that exist at each pull, and those of them that are compliant.

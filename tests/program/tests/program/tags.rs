@@ -132,3 +132,63 @@ async fn a_table_with_anything_wrong_in_it_changes_nothing_and_says_where() {
     // Of nothing above anything was stored.
     assert_eq!(folder.json(&["tags", "import", "contoso", &table])["tagged"], 1);
 }
+
+/// What products post; the test gives each a time of its own day.
+const COMPUTER: &str = include_str!("../../../../shared/webhook/src/sources/samples/jamf-computer-added.json");
+const SET_UP: &str = include_str!("../../../../shared/webhook/src/sources/samples/setup-manager-finished.json");
+const GROUPED: &str =
+    include_str!("../../../../shared/webhook/src/sources/samples/workspace-one-mdm-enrollment-complete.json");
+const AUTOPILOT: &str =
+    include_str!("../../../../shared/webhook/src/sources/samples/graph-autopilot-devices-list.json");
+
+#[tokio::test]
+async fn products_report_tags_and_those_that_the_tenant_named_are_kept() {
+    let folder = Folder::new();
+    let contoso = folder.add_tenant("contoso");
+    folder.json(&["tenant", "set", "contoso", r#"tagKeys=["department", "Room", "groupTag", "organizationGroup"]"#]);
+    let secret =
+        |source: &str| folder.json(&["source", "add", "contoso", source])["secret"].as_str().unwrap().to_owned();
+    let secrets = ["jamf", "setup-manager", "workspace-one", "graph-autopilot-devices"].map(secret);
+    let serve = folder.serve();
+    let api = Client::new(&serve.url, &contoso.admin);
+    let text = |minutes: i64| json!((now() - Millis::from_minutes(minutes)).to_string());
+    let [mut computer, mut set_up, mut grouped, autopilot] =
+        [COMPUTER, SET_UP, GROUPED, AUTOPILOT].map(|body| serde_json::from_str::<Value>(body).unwrap());
+    computer["webhook"]["eventTimestamp"] = json!(now().millis());
+    (set_up["started"], set_up["duration"]) = (text(21), json!(1_200));
+    (set_up["finished"], set_up["timestamp"]) = (text(1), text(1));
+    grouped["EventTime"] = text(2);
+    let post = async |source: &str, secret: &str, body: &Value| {
+        let hook = format!("{}/hooks/contoso/{source}", serve.url);
+        let request = match source {
+            "jamf" | "workspace-one" => reqwest::Client::new().post(hook).basic_auth("vestibule", Some(secret)),
+            _ => reqwest::Client::new().post(format!("{hook}/{secret}")),
+        };
+        let answered = request.body(body.to_string()).send().await.unwrap();
+        assert!(answered.status().is_success(), "{source}: {}", answered.status());
+    };
+    // Of a device that has only a tag there is no attempt, and one of before has the tag of later.
+    let data = json!({"device": {"serialNumber": "PF3FGHIJ"}, "platform": "windows"});
+    let begun = event("w", "enrollment.started", now() - Millis::from_minutes(9), &data);
+    serve.sender(&contoso).post(&begun).await.ok(202);
+    for ((source, secret), body) in ["jamf", "setup-manager", "workspace-one", "graph-autopilot-devices"]
+        .iter()
+        .zip(&secrets)
+        .zip([&computer, &set_up, &grouped, &autopilot])
+    {
+        post(source, secret, body).await;
+    }
+    let kept = async |key: &str| -> Vec<String> {
+        let mut all: Vec<_> =
+            values(&api, &format!("{key}&os=all")).await.into_iter().filter_map(|(it, _)| it).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(kept("department").await, ["Information Technology", "Sales"]);
+    assert_eq!(kept("Room").await, ["2.17"]);
+    assert_eq!(kept("organizationGroup").await, ["Contoso"]);
+    assert_eq!(kept("groupTag").await, ["FINANCE"]);
+    for dropped in ["building", "assetTag"] {
+        assert_eq!(api.get(&format!("/api/reports/slices?by={dropped}")).await.status, 400, "{dropped}");
+    }
+}

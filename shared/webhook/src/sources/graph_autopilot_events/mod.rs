@@ -17,7 +17,7 @@ mod duration;
 mod record;
 mod timeline;
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, graph, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, SenderTags, graph, sample};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::FieldError;
 use crate::proof::Proof;
@@ -57,6 +57,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Server,
     },
     besides: &[],
+    tags: SenderTags::NONE,
     source: Some(SOURCE),
     settings: "Post Graph's deviceManagement/autopilotEvents list (beta), as it is, to\n{url}",
     files: &[],

@@ -19,7 +19,7 @@ mod enrollment;
 mod facts;
 mod records;
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, SenderFile, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, SenderFile, SenderTags, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::fields::FieldError;
 use crate::proof::{Proof, SECRET_HEADER};
@@ -71,6 +71,7 @@ pub static SENDER: Sender = Sender {
         clock: Clock::Device,
     },
     besides: &[],
+    tags: SenderTags::NONE,
     source: Some(SOURCE),
     settings: "In Intune: Devices > Scripts and remediations > Platform scripts > Add > Windows 10 and later\n\
          Script: platform-script/Vestibule-Reporter.ps1\n\
