@@ -10,11 +10,10 @@ use crate::files::keys_of;
 use crate::verify::MOST_FILES;
 use crate::{Archive, ArchiveError};
 use std::collections::BTreeSet;
+use vestibule_domain::settings::LONGEST_RETENTION;
 use vestibule_domain::{Millis, Timestamp};
 use vestibule_store::{FileRecord, StoreError, Tenant};
 
-/// The longest retention that a tenant may set (docs/DOMAIN.md, T1).
-const LONGEST_RETENTION: Millis = Millis::from_days(400);
 /// How long a file stays after it was offered last: much longer than a link is good for, and a download takes.
 const STAYS: Millis = Millis::from_days(1);
 /// The most files that one export removes; the next removes the others.

@@ -2,17 +2,18 @@
 
 use crate::attempt::Enrollment;
 use crate::history::History;
+use crate::settings::{LONGEST_RETENTION, LONGEST_RETENTION_DAYS};
 use crate::time::{Millis, Timestamp};
 
 /// The longest retention that a tenant may choose, plus five weeks: by then the nightly job has long dropped what the
 /// enrollment held. An item expires after this time, never after the tenant's own retention, which may be raised at any
 /// time: events older than the tenant's retention are pruned, and are left out when read.
-pub const KEPT: Millis = Millis::from_days(400 + 35);
+pub const KEPT: Millis = Millis::from_days(LONGEST_RETENTION_DAYS as i64 + 35);
 
 /// How old a file may be and still be refreshed from changes. A device that changed after the file may leave the table
 /// [`KEPT`] after its last event, and a limit of up to thirty days can still change it. The refresh would not see that
 /// it is gone, and the file would show it for ever.
-pub const REFRESHED_FOR: Millis = Millis::from_days(400);
+pub const REFRESHED_FOR: Millis = LONGEST_RETENTION;
 
 /// What the table must know of an enrollment, which it does not understand itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,11 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The longest retention that a tenant may set, in days (docs/DOMAIN.md, T1).
+pub const LONGEST_RETENTION_DAYS: u32 = 400;
+/// The same as a time.
+pub const LONGEST_RETENTION: Millis = Millis::from_days(LONGEST_RETENTION_DAYS as i64);
+
 /// A tenant's settings; names as the API writes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -162,7 +167,11 @@ impl TenantSettings {
     /// The first setting that is outside its range.
     pub fn validate(&self) -> Result<(), SettingsError> {
         let range = |ok: bool, field, problem| if ok { Ok(()) } else { Err(SettingsError { field, problem }) };
-        range((30..=400).contains(&self.retention_days), "retentionDays", "must be between 30 and 400")?;
+        range(
+            (30..=LONGEST_RETENTION_DAYS).contains(&self.retention_days),
+            "retentionDays",
+            "must be between 30 and 400",
+        )?;
         range(
             (1..=43_200).contains(&self.windows_idle_limit_minutes),
             "windowsIdleLimitMinutes",
