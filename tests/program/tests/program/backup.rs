@@ -4,6 +4,7 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,12 @@ fn attempts(folder: &Folder, tenant: &str) -> BTreeMap<String, Vec<String>> {
 fn files(of: &Path) -> Vec<PathBuf> {
     let inside = std::fs::read_dir(of).unwrap().map(|entry| entry.unwrap().path());
     inside.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The same of a folder from which some go meanwhile.
+fn served(of: &Path) -> Vec<PathBuf> {
+    let inside = std::fs::read_dir(of).into_iter().flatten().flatten().map(|entry| entry.path());
+    inside.flat_map(|path| if path.is_dir() { served(&path) } else { vec![path] }).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -132,11 +139,20 @@ async fn taken_under_load_and_restored_elsewhere_it_gives_the_same_file() {
     assert_eq!(Client::new(&serve.url, &quiet.admin).get("/api/tenant").await.status, 200);
 
     // Nobody else can read it, and its manifest names no person and no device.
-    for path in files(Path::new(backup)).into_iter().chain(files(&elsewhere.data())) {
-        // A program serves there, and its scratch files come and go.
-        let Ok(found) = std::fs::metadata(&path) else { continue };
+    let is_private = |path: &Path, found: &Metadata| {
         let mode = found.permissions().mode() & 0o777;
         assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+    };
+    let kept = files(Path::new(backup));
+    assert!(kept.len() > 5, "{kept:?}");
+    for path in kept {
+        is_private(&path, &std::fs::metadata(&path).unwrap());
+    }
+    // A program serves there, and its scratch files come and go.
+    for path in served(&elsewhere.data()) {
+        if let Ok(found) = std::fs::metadata(&path) {
+            is_private(&path, &found);
+        }
     }
     let manifest = std::fs::read_to_string(Path::new(backup).join("manifest.json")).unwrap();
     for name in ["ada@", "Ada", "quiet0", "QUIET0", "busy-", "whsec_", quiet.admin.as_str()] {
