@@ -178,7 +178,7 @@ impl Notify {
                 }
             }
             found.tell(&notices.rules, state, now);
-            state.make(&notices.rules, &notices.policy, zone, now);
+            state.make(&notices.rules, &notices.channels, &notices.policy, zone, now);
             state.to_send(&notices.policy, zone, now)
         };
         let due = self.store().change_notice_state(&tenant.id, change).await?;

@@ -92,6 +92,11 @@ impl fmt::Debug for Keys {
 }
 
 impl To {
+    /// Whether messages may become tickets there (docs/MESSAGES.md, Tickets). Somebody must hear when one is to be closed.
+    pub const fn has_tickets(&self) -> bool {
+        matches!(self, Self::Webhook { .. })
+    }
+
     /// The kind's name.
     pub const fn kind(&self) -> &'static str {
         match self {

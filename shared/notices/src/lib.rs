@@ -16,6 +16,7 @@ mod rate;
 pub mod render;
 mod rule;
 mod state;
+mod waiting;
 
 pub use channel::{Channel, Keys, To, host_of};
 pub use line::{Change, Facts, Line, Stands};

@@ -44,6 +44,17 @@ pub struct Line {
     pub facts: Facts,
 }
 
+impl Line {
+    /// Whether it says that what was said is over, or no longer so: a ticket about it is closed.
+    pub(crate) fn closes(&self) -> bool {
+        match (self.change, &self.facts) {
+            (Change::Over, _) => true,
+            (Change::Corrected, Facts::Ended { is, .. }) => is.bad.is_none(),
+            _ => false,
+        }
+    }
+}
+
 /// The numbers behind a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]

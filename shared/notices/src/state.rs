@@ -3,12 +3,15 @@
 //! Must stay true: of something that lasts people hear that it began, then once a day that it is still so, then that it
 //! is over, in this order, whatever is looked at how often. An event that comes twice, or after a newer one about the
 //! same attempt, changes nothing. What is over or corrected before anybody was told is never sent. Nothing goes out in
-//! quiet hours, nor more often than the limit says, and then it goes out later.
+//! quiet hours, nor more often than the limit says, and then it goes out later. A muted rule says nothing to people; what
+//! it opened a ticket for, it closes.
 
+use crate::channel::Channel;
 use crate::line::{Change, Facts, Line, Stands};
 use crate::policy::Policy;
 use crate::rate::{Counts, Verdict};
 use crate::rule::{Bad, Rule, Watch};
+use crate::waiting::Waiting;
 use chrono::Datelike as _;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -23,8 +26,6 @@ const TOLD_FOR: Millis = Millis::from_days(35);
 const NEWEST_FOR: Millis = Millis::from_days(2);
 /// Most attempts and sessions that are remembered in either way; the oldest go first.
 const MOST_REMEMBERED: usize = 1_000;
-/// Most lines that wait for a channel. Of more only the number is said.
-const MOST_WAITING: usize = 200;
 const HOUR: Millis = Millis::from_minutes(60);
 /// When on Mondays the week is spoken of: after midnight.
 const MORNING: Millis = Millis::from_minutes(8 * 60);
@@ -46,6 +47,9 @@ pub struct State {
     newest: BTreeMap<String, Newest>,
     /// What each channel has not been told yet.
     waiting: BTreeMap<String, Waiting>,
+    /// What muted rules say to channels with tickets, until the next messages are made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    closing: Vec<Line>,
     /// Messages that are not delivered yet.
     pub outgoing: Vec<Outgoing>,
     /// When messages were made in the last hour, by channel.
@@ -79,17 +83,6 @@ struct Told {
 struct Newest {
     revision: String,
     at: Timestamp,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-struct Waiting {
-    /// When the first of them came.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<Timestamp>,
-    lines: Vec<Line>,
-    /// Lines that there was no room for.
-    more: u64,
 }
 
 /// A message that is not delivered yet.
@@ -282,6 +275,7 @@ impl State {
     /// and not only about what was said before.
     fn say(&mut self, rule: &Rule, line: Line, is_about: bool, now: Timestamp) {
         if rule.is_muted(now) {
+            self.closing.extend(Some(line).filter(Line::closes));
             return;
         }
         for channel in &rule.channels {
@@ -289,16 +283,26 @@ impl State {
         }
     }
 
-    /// Makes the messages that are due. Rules and channels that are gone take what waits for them along.
-    pub fn make(&mut self, rules: &[Rule], policy: &Policy, zone: Tz, now: Timestamp) {
+    /// Makes the messages that are due. Rules and channels that are gone take what waits for them along; so does a rule
+    /// that is muted, but for what closes tickets.
+    pub fn make(&mut self, rules: &[Rule], channels: &[Channel], policy: &Policy, zone: Tz, now: Timestamp) {
         let is_there = |rule: &str| rules.iter().any(|one| one.name == rule);
         let is_channel = |channel: &str| rules.iter().any(|one| one.channels.contains(channel));
         self.open.retain(|rule, _| is_there(rule));
         self.told.retain(|rule, _| is_there(rule));
         self.weeks.retain(|rule, _| is_there(rule));
         self.waiting.retain(|channel, _| is_channel(channel));
-        for waiting in self.waiting.values_mut() {
-            waiting.lines.retain(|line| rules.iter().any(|one| one.name == line.rule && !one.is_muted(now)));
+        let has_tickets = |name: &String| channels.iter().any(|one| one.name == *name && one.to.has_tickets());
+        for line in std::mem::take(&mut self.closing) {
+            let of = rules.iter().filter(|rule| rule.name == line.rule).flat_map(|rule| &rule.channels);
+            for channel in of.filter(|channel| has_tickets(channel)) {
+                self.waiting.entry(channel.clone()).or_default().add(line.clone(), false, now);
+            }
+        }
+        rules.iter().filter(|rule| rule.is_muted(now)).for_each(|rule| self.take_back(rule));
+        for (channel, waiting) in &mut self.waiting {
+            let may_say = |rule: &Rule, line: &Line| !rule.is_muted(now) || (has_tickets(channel) && line.closes());
+            waiting.lines.retain(|line| rules.iter().any(|rule| rule.name == line.rule && may_say(rule, line)));
         }
         self.waiting.retain(|_, waiting| !waiting.lines.is_empty());
         self.forget(now);
@@ -316,6 +320,26 @@ impl State {
             let Some(Waiting { lines, more, .. }) = self.waiting.remove(&channel) else { continue };
             self.count += 1;
             self.outgoing.push(Outgoing { number: self.count, channel, at: now, lines, more, tries: 0, next_at: now });
+        }
+    }
+
+    /// What began or happened, and still waits for all channels of a rule that is muted: nobody was told of it, and now
+    /// nobody is. So it is not over, or corrected, for anybody either.
+    fn take_back(&mut self, rule: &Rule) {
+        let waits = |channel: &String| -> BTreeSet<String> {
+            let lines = self.waiting.get(channel).into_iter().flat_map(|waiting| &waiting.lines);
+            let is_first =
+                |line: &&Line| line.rule == rule.name && matches!(line.change, Change::Begun | Change::Happened);
+            lines.filter(is_first).map(|line| line.subject.clone()).collect()
+        };
+        let unsaid = rule.channels.iter().map(waits).reduce(|one, other| &one & &other).unwrap_or_default();
+        for subject in unsaid {
+            if let Some(open) = self.open.get_mut(&rule.name).and_then(|open| open.get_mut(&subject)) {
+                open.said_at = None;
+            }
+            if let Some(told) = self.told.get_mut(&rule.name) {
+                told.remove(&subject);
+            }
         }
     }
 
@@ -388,58 +412,6 @@ fn now_facts(began: &Facts, now: &Facts) -> Facts {
 
 fn line(rule: &Rule, subject: &str, change: Change, at: Timestamp, since: Timestamp, facts: Facts) -> Line {
     Line { rule: rule.name.clone(), subject: subject.to_owned(), change, at, since, facts }
-}
-
-impl Waiting {
-    fn is_due(&self, policy: &Policy, now: Timestamp) -> bool {
-        self.since.is_some_and(|since| since + policy.digest() <= now)
-    }
-
-    /// Adds a line; with one that waits about the same it is one line, or none.
-    fn add(&mut self, line: Line, is_about: bool, now: Timestamp) {
-        let about = |one: &Line| one.rule == line.rule && one.subject == line.subject;
-        let Some(at) = self.lines.iter().position(about) else {
-            self.since.get_or_insert(now);
-            if self.lines.len() < MOST_WAITING {
-                self.lines.push(line);
-            } else {
-                self.more += 1;
-            }
-            return;
-        };
-        let waiting = self.lines.remove(at);
-        let becomes = match (waiting.change, line.change) {
-            // Nobody was told that it began.
-            (Change::Begun, Change::Over) => None,
-            (Change::Begun, Change::Still) => Some(Line { facts: line.facts, ..waiting }),
-            // It is over, and began again: people were told of the first time.
-            (Change::Over, Change::Begun) => Some(Line { change: Change::Still, since: waiting.since, ..line }),
-            (Change::Happened, Change::Corrected) => is_about.then(|| first_told(waiting, line)),
-            (Change::Corrected, Change::Corrected | Change::Happened) => corrected_again(waiting, line),
-            _ => Some(line),
-        };
-        match becomes {
-            Some(becomes) => self.lines.insert(at, becomes),
-            None if self.lines.is_empty() => *self = Self::default(),
-            None => {}
-        }
-    }
-}
-
-/// What is said of something that was corrected before anybody was told.
-fn first_told(waiting: Line, line: Line) -> Line {
-    match line.facts {
-        Facts::Ended { is, .. } => Line { facts: Facts::Ended { is, was: None }, ..waiting },
-        _ => line,
-    }
-}
-
-/// What is said of a correction that was corrected itself: from what people know to what is so now.
-fn corrected_again(waiting: Line, line: Line) -> Option<Line> {
-    let (Facts::Ended { was, .. }, Facts::Ended { is, .. }) = (&waiting.facts, &line.facts) else { return Some(line) };
-    let (was, is) = (was.clone(), is.clone());
-    let is_news = was.as_ref() != Some(&is);
-    is_news.then_some(Line { change: Change::Corrected, facts: Facts::Ended { is, was }, ..line })
 }
 
 /// How an outcome that was published is bad, if it is.

@@ -1,7 +1,7 @@
 //! The sample that makes tickets of messages (docs/itsm/receiver.py) runs as it stands, and is given what the function sends.
 
 use crate::peers::Peers;
-use crate::world::{SIGNING, World, contoso};
+use crate::world::{SIGNING, World, contoso, minute};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 use vestibule_domain::{Millis, Timestamp};
 use vestibule_notices::{Bad, Keys, Policy, To, Watch};
+use vestibule_store::Notices;
 use vestibule_test_tools::python_of_peers;
 use vestibule_webhook::signature;
 
@@ -180,5 +181,30 @@ async fn the_sample_has_one_ticket_for_each_thing_and_resolves_what_is_over() {
     // What is resolved and happens again is another ticket.
     assert_eq!(desk.post("other", SIGNING, now, &body), 204);
     assert_eq!(desk.tickets().len(), before.len() + 1);
+
+    // A muted rule opens no ticket, and closes the one that it opened.
+    for (serial, minutes) in [("S0003", 50), ("S0004", 61)] {
+        world.set(minutes);
+        world.event(serial, "enrollment.started", minutes, None).await;
+        world.event(serial, "enrollment.step.entered", minutes, Some("TermsofUse")).await;
+    }
+    world.settle().await;
+    assert_eq!(world.tick().await["sent"], 1);
+    desk.takes(&peers.next());
+    let is_resolved = || of("stuck").iter().map(|ticket| ticket[1] == true).collect::<Vec<_>>();
+    assert_eq!(is_resolved(), [true, true, false]);
+    let mute = |notices: &mut Notices| {
+        notices
+            .rules
+            .iter_mut()
+            .filter(|rule| rule.name == "stuck")
+            .for_each(|rule| rule.muted_until = Some(minute(200)));
+    };
+    world.store.change_notices(&contoso(), mute).await.unwrap();
+    world.set(82);
+    world.settle().await;
+    assert_eq!(world.tick().await["sent"], 1);
+    desk.takes(&peers.next());
+    assert_eq!(is_resolved(), [true, true, true], "none of the device that stands still since it was muted");
     world.stop().await;
 }

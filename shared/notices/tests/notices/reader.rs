@@ -112,7 +112,7 @@ fn seen(subject: u8, verdict: Verdict) -> Seen {
 
 /// Sends what is due; each message as made.
 fn send(state: &mut State, policy: &Policy, now: Timestamp, zone: Tz, sent: &mut Vec<(Timestamp, Vec<Line>)>) {
-    state.make(&rules(), policy, zone, now);
+    state.make(&rules(), &[], policy, zone, now);
     for message in state.to_send(policy, zone, now) {
         state.delivered(message.number);
         sent.push((now, message.lines));
@@ -192,7 +192,7 @@ proptest! {
         let (rules, policy, zone) = (rules(), Policy { digest_minutes: 0, ..Policy::default() }, Tz::UTC);
         let mut state = State::default();
         state.observe(&rules[0], vec![seen(0, Verdict::Holds)], Verdict::Unsure, at(0));
-        state.make(&rules, &policy, zone, at(0));
+        state.make(&rules, &[], &policy, zone, at(0));
         let (mut tries, mut given_up, mut delivered) = (Vec::new(), false, false);
         for minute in 0..2 * 24 * 60 {
             for message in state.to_send(&policy, zone, at(minute)) {

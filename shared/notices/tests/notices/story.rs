@@ -3,7 +3,9 @@
 use chrono_tz::Tz;
 use std::collections::BTreeSet;
 use vestibule_domain::{Millis, Timestamp};
-use vestibule_notices::{Bad, Change, Counts, Event, Facts, Policy, Rule, Seen, Stands, State, Verdict, Watch};
+use vestibule_notices::{
+    Bad, Change, Channel, Counts, Event, Facts, Policy, Rule, Seen, Stands, State, To, Verdict, Watch,
+};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -24,10 +26,18 @@ fn at_once() -> Policy {
 
 /// What is told by now.
 fn told(state: &mut State, rule: &Rule, now: Timestamp) -> Vec<Change> {
-    state.make(std::slice::from_ref(rule), &at_once(), Tz::UTC, now);
-    let due = state.to_send(&at_once(), Tz::UTC, now);
+    heard(state, rule, &at_once(), now).into_iter().map(|(_, change)| change).collect()
+}
+
+/// What is told by now, and to which channel: `desk` makes tickets.
+fn heard(state: &mut State, rule: &Rule, policy: &Policy, now: Timestamp) -> Vec<(String, Change)> {
+    let to = To::Webhook { host: "desk.contoso.example".to_owned() };
+    let desk = Channel { name: "desk".to_owned(), to, added_at: now, by_administrator: false };
+    state.make(std::slice::from_ref(rule), &[desk], policy, Tz::UTC, now);
+    let due = state.to_send(policy, Tz::UTC, now);
     due.iter().for_each(|message| state.delivered(message.number));
-    due.iter().flat_map(|message| message.lines.iter().map(|line| line.change)).collect()
+    let all = due.iter().flat_map(|message| message.lines.iter().map(|line| (message.channel.clone(), line.change)));
+    all.collect()
 }
 
 #[test]
@@ -60,6 +70,92 @@ fn a_muted_rule_says_nothing_and_then_what_is_still_so() {
     rule.muted_until = None;
     state.observe(&rule, vec![stuck()], Verdict::Fine, later);
     assert_eq!(told(&mut state, &rule, later), []);
+}
+
+/// A rule that tells people and makes tickets.
+fn with_desk(watch: Watch) -> Rule {
+    Rule { channels: BTreeSet::from(["desk".to_owned(), "mail".to_owned()]), ..rule(watch) }
+}
+
+fn both(change: Change) -> Vec<(String, Change)> {
+    ["desk", "mail"].map(|channel| (channel.to_owned(), change)).to_vec()
+}
+
+fn desk(change: Change) -> Vec<(String, Change)> {
+    vec![("desk".to_owned(), change)]
+}
+
+#[test]
+fn a_muted_rule_closes_its_tickets_and_opens_none() {
+    let (mut rule, mut state) = (with_desk(Watch::Stuck { minutes: 10 }), State::default());
+    let minute = |minutes| at("2026-01-05T08:10:00Z") + Millis::from_minutes(minutes);
+    state.observe(&rule, vec![stuck()], Verdict::Fine, minute(0));
+    assert_eq!(heard(&mut state, &rule, &at_once(), minute(0)), both(Change::Begun));
+    rule.muted_until = Some(minute(10_000));
+    let other = Seen { subject: "cd".to_owned(), ..stuck() };
+    state.observe(&rule, vec![stuck(), other], Verdict::Fine, minute(5));
+    assert_eq!(heard(&mut state, &rule, &at_once(), minute(5)), []);
+    // A day later it is still so, and then both are over.
+    state.observe(&rule, vec![stuck()], Verdict::Fine, minute(1_500));
+    assert_eq!(heard(&mut state, &rule, &at_once(), minute(1_500)), []);
+    state.observe(&rule, Vec::new(), Verdict::Fine, minute(1_510));
+    assert_eq!(heard(&mut state, &rule, &at_once(), minute(1_510)), desk(Change::Over));
+    assert_eq!(heard(&mut state, &rule, &at_once(), minute(1_520)), []);
+
+    // What was said already and waits is closed by what comes while the rule is muted, and for people it is not said.
+    rule.muted_until = None;
+    let digest = Policy { digest_minutes: 30, ..at_once() };
+    state.observe(&rule, vec![stuck()], Verdict::Fine, minute(2_000));
+    assert_eq!(heard(&mut state, &rule, &digest, minute(2_030)), both(Change::Begun));
+    state.observe(&rule, Vec::new(), Verdict::Fine, minute(2_040));
+    rule.muted_until = Some(minute(10_000));
+    assert_eq!(heard(&mut state, &rule, &digest, minute(2_041)), []);
+    assert_eq!(heard(&mut state, &rule, &digest, minute(2_070)), desk(Change::Over));
+}
+
+/// What waits while its rule is muted is dropped, so nobody was told of it, and no ticket of it is closed.
+#[test]
+fn what_waited_when_its_rule_was_muted_was_said_to_nobody() {
+    let (mut rule, mut state) = (with_desk(Watch::Stuck { minutes: 10 }), State::default());
+    let minute = |minutes| at("2026-01-05T08:10:00Z") + Millis::from_minutes(minutes);
+    let digest = Policy { digest_minutes: 30, ..at_once() };
+    let other = || Seen { subject: "cd".to_owned(), ..stuck() };
+    state.observe(&rule, vec![stuck(), other()], Verdict::Fine, minute(0));
+    assert_eq!(heard(&mut state, &rule, &digest, minute(1)), []);
+    rule.muted_until = Some(minute(100));
+    assert_eq!(heard(&mut state, &rule, &digest, minute(2)), []);
+    state.observe(&rule, vec![other()], Verdict::Fine, minute(50));
+    assert_eq!(heard(&mut state, &rule, &at_once(), minute(90)), [], "a ticket that was never opened is not closed");
+    state.observe(&rule, vec![other()], Verdict::Fine, minute(100));
+    assert_eq!(heard(&mut state, &rule, &at_once(), minute(100)), both(Change::Begun), "it is still so");
+}
+
+#[test]
+fn a_muted_rule_closes_the_ticket_of_an_end_that_was_corrected() {
+    let of = BTreeSet::from([Bad::Failed, Bad::TimedOut]);
+    let mut rule = with_desk(Watch::Outcomes { of, profiles: BTreeSet::new(), groups: BTreeSet::new() });
+    let (mut state, now) = (State::default(), at("2026-01-05T08:10:00Z"));
+    let ended = |subject: &str, revision: u32, bad: Option<Bad>| Event {
+        subject: subject.to_owned(),
+        revision: revision.to_string(),
+        stands: Stands { bad, outcome: "any".to_owned(), step: None, code: None },
+        profile: None,
+        group: None,
+        at: now,
+    };
+    let take = |state: &mut State, rule: &Rule, subject, revision, bad| {
+        state.take(std::slice::from_ref(rule), &ended(subject, revision, bad), now);
+        heard(state, rule, &at_once(), now)
+    };
+    for subject in ["a", "b"] {
+        assert_eq!(take(&mut state, &rule, subject, 1, Some(Bad::TimedOut)), both(Change::Happened));
+    }
+    rule.muted_until = Some(now + Millis::from_minutes(60));
+    assert_eq!(take(&mut state, &rule, "a", 2, Some(Bad::Failed)), [], "its ticket stays open");
+    assert_eq!(take(&mut state, &rule, "a", 3, None), desk(Change::Corrected));
+    assert_eq!(take(&mut state, &rule, "b", 2, None), desk(Change::Corrected));
+    assert_eq!(take(&mut state, &rule, "c", 1, Some(Bad::Failed)), []);
+    assert_eq!(take(&mut state, &rule, "c", 2, None), [], "nobody was told that it failed");
 }
 
 #[test]
