@@ -29,6 +29,11 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// `1 attempt`, `1,094 attempts`: a count with its noun.
+pub fn plural(n: u64, single: &str, several: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { single } else { several })
+}
+
 /// `23.4%`; an em dash where there is nothing to be a share of.
 pub fn rate(fraction: Option<f64>) -> String {
     fraction.map_or_else(|| NONE.to_owned(), |fraction| format!("{:.1}%", rounded(fraction * 1_000.0) / 10.0))
@@ -163,6 +168,14 @@ mod tests {
                 assert_eq!(got, expected, "{form} of {value}");
             }
         }
+    }
+
+    /// The page's own `plural` is tested with the same.
+    #[test]
+    fn one_of_a_thing_is_no_several() {
+        assert_eq!(plural(1, "delivery", "deliveries"), "1 delivery");
+        assert_eq!(plural(1_094, "attempt", "attempts"), "1,094 attempts");
+        assert_eq!(plural(0, "row", "rows"), "0 rows");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use vestibule_host::backup::{self, Manifest, Taken};
 use vestibule_host::dynamodb::keys;
 use vestibule_platform::{BoxError, Clock};
 use vestibule_report::SCHEMA_VERSION;
-use vestibule_words::form::{bytes, count};
+use vestibule_words::form::{bytes, plural};
 
 /// What a stack has instead.
 const IN_A_STACK: &str = "a stack's table has point-in-time recovery, and its bucket keeps the files";
@@ -90,15 +90,15 @@ pub fn run(to: &Path, on: &OnFolder) -> Result<(), BoxError> {
         "erasuresUnderWay": erasing,
     });
     answer(on.json, &value, || {
-        let (number, size) = (count(files.len() as u64), bytes(manifest.bytes()));
+        let (number, size) = (plural(files.len() as u64, "file", "files"), bytes(manifest.bytes()));
         let mut lines = Lines::default();
-        writeln!(lines, "{}: {number} files, {size}, of which {} are new.", to.display(), bytes(new_bytes));
+        writeln!(lines, "{}: {number}, {size}, of which {} are new.", to.display(), bytes(new_bytes));
         if erasing > 0 {
             writeln!(
                 lines,
-                "{} erasures are under way: this backup may have whom they erase, or miss an older file. `vestibule doctor` \
+                "{} under way: this backup may have whom they erase, or miss an older file. `vestibule doctor` \
                  says what they wait for; take another backup after them.",
-                count(erasing as u64)
+                plural(erasing as u64, "erasure", "erasures")
             );
         }
         lines

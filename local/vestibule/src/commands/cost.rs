@@ -79,7 +79,9 @@ fn cents(usd: f64) -> f64 {
 fn in_words(costs: &Costs, question: &Question, month: &Estimate, units: bool) -> Lines {
     let mut lines = Lines::default();
     let Question { enrollments, tenants, events_per_enrollment, events_per_request, .. } = question;
-    writeln!(lines, "{enrollments} enrollments a month of {tenants} tenants, {:.0} events", month.events);
+    let of = |n: f64, noun: &str| format!("{n} {noun}{}", if (n - 1.0).abs() < f64::EPSILON { "" } else { "s" });
+    let (enrollments, tenants) = (of(*enrollments, "enrollment"), of(*tenants, "tenant"));
+    writeln!(lines, "{enrollments} a month of {tenants}, {:.0} events", month.events);
     lines.blank();
     writeln!(lines, "{:<20} {:>12} {:>20}", "", "USD a month", "USD a million events");
     let mut row = |title: &str, usd: f64| {

@@ -30,6 +30,7 @@ use vestibule_report::ask::Parameters;
 use vestibule_report::{Reader, headline};
 use vestibule_simulator::{Delivery, Mark, Scenario, Summary, simulate, waiting};
 use vestibule_store::Role;
+use vestibule_words::form::plural;
 
 /// The demonstration's organisation.
 const TENANT: &str = "contoso";
@@ -186,8 +187,8 @@ async fn demonstrate(
     let flagged = flagged + flag(sweep).await?;
     let exported = exporter.export(&credentials.tenant, now()).await?;
     note(format!(
-        "next file: {} corrections ({} ms)",
-        exported.file.corrections,
+        "next file: {} ({} ms)",
+        plural(exported.file.corrections, "correction", "corrections"),
         exported.refresh_ms + exported.write_ms + exported.check_ms
     ));
     let copies = export::copy(exporter, &exported, &credentials.tenant, data).await?;

@@ -5,7 +5,7 @@ use crate::cli::Common;
 use crate::output::{Lines, answer};
 use vestibule_platform::BoxError;
 use vestibule_report::diagnosis::{Device, Diagnosis, Finding, Past};
-use vestibule_words::form::{instant_of, seconds};
+use vestibule_words::form::{instant_of, plural, seconds};
 use vestibule_words::{List, words as words_of};
 
 /// Most attempts shown. The API lists more.
@@ -97,9 +97,9 @@ fn finding(out: &mut Lines, finding: &Finding, device: Option<&String>) {
         let platforms: Vec<_> = others.platforms.iter().map(|name| words_of(List::Platform, name)).collect();
         writeln!(
             out,
-            "   Others too: {} devices of {} people ({}), from {} to {}.",
-            others.devices,
-            others.users,
+            "   Others too: {} of {} ({}), from {} to {}.",
+            plural(others.devices, "device", "devices"),
+            plural(others.users, "person", "people"),
             platforms.join(", "),
             instant_of(&others.since),
             instant_of(&others.until)

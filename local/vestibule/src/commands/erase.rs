@@ -14,7 +14,7 @@ use vestibule_domain::TenantId;
 use vestibule_platform::BoxError;
 use vestibule_platform::credentials::random;
 use vestibule_store::{Erasing, ErasureRecord, ExportReason, OlderFiles, REMOVAL, Subject};
-use vestibule_words::form::{count, instant};
+use vestibule_words::form::{count, instant, plural};
 
 /// The wait between two looks whether somebody else has ended.
 const LOOK: Duration = Duration::from_millis(100);
@@ -58,16 +58,17 @@ fn words(record: &ErasureRecord, shared_ids: &[String]) -> Lines {
     let mut lines = Lines::default();
     writeln!(
         lines,
-        "{} events erased: {} devices whole, and a part of {} that others used too.",
-        count(record.events),
-        count(record.enrollments),
+        "{} erased: {} whole, and a part of {} that others used too.",
+        plural(record.events, "event", "events"),
+        plural(record.enrollments, "device", "devices"),
         count(record.shared)
     );
     if record.web_enrollment_days > 0 {
-        writeln!(lines, "  {} days of web-based enrollment", count(record.web_enrollment_days));
+        writeln!(lines, "  {} of web-based enrollment", plural(record.web_enrollment_days, "day", "days"));
     }
     if record.unreadable > 0 {
-        writeln!(lines, "  {} enrollments can't be read, so nobody knows whom they name", count(record.unreadable));
+        let unreadable = plural(record.unreadable, "enrollment", "enrollments");
+        writeln!(lines, "  {unreadable} can't be read, so nobody knows who is named there");
     }
     for id in shared_ids {
         writeln!(
@@ -179,7 +180,8 @@ pub async fn remove_tenant(name: &str, yes: bool, common: &Common) -> Result<(),
     app.close().await?;
     let value = json!({"tenant": tenant, "items": items, "objects": objects});
     answer(common.json, &value, || {
-        format!("{tenant} is removed: {} items and {} objects.", count(items), count(objects))
+        let (items, objects) = (plural(items, "item", "items"), plural(objects, "object", "objects"));
+        format!("{tenant} is removed: {items} and {objects}.")
     });
     Ok(())
 }

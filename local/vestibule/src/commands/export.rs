@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use vestibule_archive::{Exported, Part};
 use vestibule_domain::TenantId;
 use vestibule_platform::BoxError;
-use vestibule_words::form::count;
+use vestibule_words::form::{count, plural};
 
 pub async fn run(name: &str, common: &Common) -> Result<(), BoxError> {
     let app = App::open(&common.place).await?;
@@ -39,11 +39,11 @@ pub async fn run(name: &str, common: &Common) -> Result<(), BoxError> {
         let mut lines: Lines = paths.map(|path| path.display().to_string()).collect();
         writeln!(
             lines,
-            "  as of {}, {} attempts, {} bytes, {} corrections",
+            "  as of {}, {}, {} bytes, {}",
             file.as_of,
-            count(file.rows.get("attempts").copied().unwrap_or(0)),
+            plural(file.rows.get("attempts").copied().unwrap_or(0), "attempt", "attempts"),
             count(file.size_bytes),
-            file.corrections,
+            plural(file.corrections, "correction", "corrections"),
         );
         writeln!(lines, "  SHA-256 {}", file.sha256);
         lines

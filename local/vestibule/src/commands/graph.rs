@@ -17,7 +17,7 @@ use vestibule_graph::{Cloud, Credentials};
 use vestibule_platform::BoxError;
 use vestibule_store::{PullApp, Secret, Tenant};
 use vestibule_webhook::sources::graph_managed_devices;
-use vestibule_words::form::{count, instant_of};
+use vestibule_words::form::{instant_of, plural};
 use vestibule_words::{List as Words, words as words_of};
 
 /// Most bytes read of a line of standard input.
@@ -238,8 +238,8 @@ async fn run_now(name: &str, common: &Common) -> Result<(), BoxError> {
     answer(common.json, &json!({"tenant": name, "lists": lists}), || {
         let line = |Read { list, rows, new, problem, .. }: &Read| {
             let problem = problem.as_ref().map_or_else(String::new, |problem| format!("  {problem}"));
-            let (name, rows) = (words_of(Words::PulledList, list), count(*rows));
-            format!("{name:<24} {rows:>8} records, {new} new{problem}")
+            let (name, records) = (words_of(Words::PulledList, list), plural(*rows, "record", "records"));
+            format!("{name:<24} {records:>16}, {new} new{problem}")
         };
         lists.iter().map(line).collect::<Lines>()
     });
@@ -288,7 +288,7 @@ fn words(shown: &Option<Value>) -> Lines {
         let rows = list["rows"].as_u64().unwrap_or(0);
         let name = text(&list["list"]);
         let (name, read) = (words_of(Words::PulledList, &name), at(&list["lastReadAt"]));
-        lines.push(format!("{name:<24} last read {read}, {} records", count(rows)));
+        lines.push(format!("{name:<24} last read {read}, {}", plural(rows, "record", "records")));
         if let Some(problem) = list["problem"]["text"].as_str() {
             lines.push(format!("    {}: {problem}", at(&list["problem"]["at"])));
         }

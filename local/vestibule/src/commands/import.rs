@@ -20,11 +20,12 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use vestibule_domain::Timestamp;
+use vestibule_domain::settings::LONGEST_RETENTION_DAYS;
 use vestibule_intake::{Status, store_batch};
 use vestibule_platform::BoxError;
 use vestibule_webhook::cloudevents::{Batch, Parsed, parse_event};
 use vestibule_webhook::{FieldError, MAX_BODY_BYTES, Received};
-use vestibule_words::form::count;
+use vestibule_words::form::{count, plural};
 
 /// Lines stored together.
 const LINES: usize = 500;
@@ -105,7 +106,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         progress.too_old += results.count(Status::TooOld) as u64;
         save(&note, &progress)?;
         bar.set_position(progress.offset);
-        bar.set_message(format!("{} events", count(progress.accepted)));
+        bar.set_message(plural(progress.accepted, "event", "events"));
     }
     bar.finish_and_clear();
     refused.rest().iter().for_each(output::note);
@@ -133,9 +134,9 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
     }
     answer(common.json, &value, || {
         let mut lines = output::Lines::from(format!(
-            "{} lines: {} events stored, {} known already, {} ignored, {} refused.",
-            count(progress.lines),
-            count(progress.accepted),
+            "{}: {} stored, {} known already, {} ignored, {} refused.",
+            plural(progress.lines, "line", "lines"),
+            plural(progress.accepted, "event", "events"),
             count(progress.duplicates),
             count(progress.ignored),
             count(progress.rejected),
@@ -146,10 +147,10 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         }
         writeln!(
             lines,
-            "{} of those ignored are older than the {} days that {name} keeps. To have them, raise that and import \
-             again: vestibule tenant set {name} retentionDays=DAYS (at most 400).",
+            "{} of those ignored are older than the {} that {name} keeps. To have them, raise that and import \
+             again: vestibule tenant set {name} retentionDays=DAYS (at most {LONGEST_RETENTION_DAYS}).",
             count(progress.too_old),
-            tenant.settings.retention_days,
+            plural(tenant.settings.retention_days.into(), "day", "days"),
         );
         lines
     });
@@ -159,6 +160,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         all if progress.accepted + progress.duplicates + progress.ignored == 0 => {
             Err(format!("all {} lines were refused; {}", count(all), shape::wanted()).into())
         }
+        1 => Err("1 line was refused".into()),
         some => Err(format!("{} lines were refused", count(some)).into()),
     }
 }

@@ -15,7 +15,7 @@ use vestibule_host::replay::{Replayed, replay};
 use vestibule_platform::BoxError;
 use vestibule_platform::credentials::random;
 use vestibule_store::{BARRIER_PREFIX, ItemKey};
-use vestibule_words::form::{count, instant};
+use vestibule_words::form::{instant, plural};
 
 /// How long a stream holds a change.
 const STREAM: Millis = Millis::from_days(1);
@@ -60,13 +60,15 @@ pub async fn run(name: &str, since: Option<&str>, key: Option<&str>, common: &Co
     });
     answer(common.json, &value, || {
         let mut lines = Lines::default();
-        let (records, published) = (count(records as u64), count(again.published as u64));
-        writeln!(lines, "{records} changes published again: {published} events, with the ids that they had before.");
+        let records = plural(records as u64, "change", "changes");
+        let published = plural(again.published as u64, "event", "events");
+        writeln!(lines, "{records} published again: {published}, with the ids that they had before.");
         if again.unreadable > 0 {
-            writeln!(lines, "{} changes can't be read.", count(again.unreadable as u64));
+            writeln!(lines, "{} can't be read.", plural(again.unreadable as u64, "change", "changes"));
         }
         if again.refused > 0 {
-            writeln!(lines, "{} events are refused by the bus; the log says why.", count(again.refused as u64));
+            let refused = plural(again.refused as u64, "event", "events");
+            writeln!(lines, "{refused} refused by the bus; the log says why.");
         }
         if out_of_reach.is_some() {
             writeln!(
@@ -79,8 +81,9 @@ pub async fn run(name: &str, since: Option<&str>, key: Option<&str>, common: &Co
     });
     if without_end > 0 {
         return Err(format!(
-            "{without_end} shards of the stream gave nothing for minutes before their end was seen, so something may be \
-             missing; run the same command again"
+            "{} of the stream gave nothing for minutes before their end was seen, so something may be \
+             missing; run the same command again",
+            plural(without_end as u64, "shard", "shards")
         )
         .into());
     }

@@ -17,7 +17,7 @@ use vestibule_domain::Timestamp;
 use vestibule_graph::{Answer, Https, Lost, Transport as _};
 use vestibule_platform::{BoxError, Clock, credentials};
 use vestibule_webhook::{MAX_BODY_BYTES, MAX_EVENTS, signature};
-use vestibule_words::form::count;
+use vestibule_words::form::{count, plural};
 
 /// The variable with the secret.
 const SECRET: &str = "VESTIBULE_SECRET";
@@ -64,8 +64,8 @@ pub async fn run(options: &SendOptions) -> Result<(), BoxError> {
         let mut lines: Lines = results.iter().map(line).collect();
         writeln!(
             lines,
-            "{} events: {} stored, {} known already, {} ignored, {} refused, {} without a result.",
-            count(events.len() as u64),
+            "{}: {} stored, {} known already, {} ignored, {} refused, {} without a result.",
+            plural(events.len() as u64, "event", "events"),
             count(of("accepted") as u64),
             count(of("duplicate") as u64),
             count(ignored as u64),
@@ -76,11 +76,12 @@ pub async fn run(options: &SendOptions) -> Result<(), BoxError> {
     });
     match (stopped, refused) {
         (Some(problem), _) => Err(format!(
-            "{problem}; {} events have no result. Send the file again: what is stored is not stored twice",
-            count(without as u64)
+            "{problem}; there is no result of {}. Send the file again: what is stored is not stored twice",
+            plural(without as u64, "event", "events")
         )
         .into()),
         (None, 0) => Ok(()),
+        (None, 1) => Err("1 event was refused, see above".into()),
         (None, refused) => Err(format!("{} events were refused, see above", count(refused as u64)).into()),
     }
 }

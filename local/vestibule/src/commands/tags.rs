@@ -20,7 +20,7 @@ use vestibule_intake::{Status, store_batch};
 use vestibule_platform::BoxError;
 use vestibule_store::{StoreError, Tenant};
 use vestibule_webhook::cloudevents::Batch;
-use vestibule_words::form::count;
+use vestibule_words::form::{count, plural};
 
 /// Rows stored together.
 const ROWS: usize = 500;
@@ -90,9 +90,9 @@ async fn import(name: &str, file: &Path, common: &Common) -> Result<(), BoxError
     });
     answer(common.json, &value, || {
         let mut lines = Lines::from(format!(
-            "{} rows: {} devices tagged, {} had these tags already.",
-            count(all as u64),
-            count(tagged as u64),
+            "{}: {} tagged, {} had these tags already.",
+            plural(all as u64, "row", "rows"),
+            plural(tagged as u64, "device", "devices"),
             count(unchanged),
         ));
         if unknown > 0 {
@@ -106,8 +106,8 @@ async fn import(name: &str, file: &Path, common: &Common) -> Result<(), BoxError
     match full {
         0 => Ok(()),
         full => {
-            let full = count(full as u64);
-            Err(format!("{full} devices have sent as much as is kept of one, so their tags were not stored").into())
+            let full = plural(full as u64, "device", "devices");
+            Err(format!("no tags were stored of {full}: as much as is kept of one was sent already").into())
         }
     }
 }

@@ -18,6 +18,7 @@ use vestibule_store::{
     ApiToken, DeadLetter, ExportReason, ItemKey, Refold, Refolding, RefusedMerge, Role, Secret, SettingsHistory,
     SignInCode, Store, StoreError, Tenant,
 };
+use vestibule_words::form::plural;
 use vestibule_words::{List, words};
 
 /// How long a link is valid.
@@ -149,13 +150,17 @@ pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
                     let refused = tenant["refusedMerges"].as_array().map_or(0, Vec::len);
                     let refused = match refused {
                         0 => String::new(),
-                        refused => format!("  {refused} merges of devices with different serial numbers refused"),
+                        refused => format!(
+                            "  {} of devices with different serial numbers refused",
+                            plural(refused as u64, "merge", "merges")
+                        ),
                     };
                     format!("{:<24} latest file {}{refused}", text("tenant"), text("latestFile"))
                 };
                 let mut lines: Lines = tenants.iter().map(line).collect();
                 if !letters.is_empty() {
-                    lines.line(format!("{} changes could not be published: see --json", letters.len()));
+                    let changes = plural(letters.len() as u64, "change", "changes");
+                    lines.line(format!("{changes} could not be published: see --json"));
                 }
                 lines
             });
@@ -360,7 +365,7 @@ async fn seal(names: Vec<String>, common: &Common) -> Result<(), BoxError> {
     }
     app.close().await?;
     let value: Vec<Value> = sealed.iter().map(|(id, items)| json!({"tenant": id, "items": items})).collect();
-    let line = |(id, items): &(TenantId, usize)| format!("{id}: {items} items");
+    let line = |(id, items): &(TenantId, usize)| format!("{id}: {}", plural(*items as u64, "item", "items"));
     answer(common.json, &json!({"sealed": value}), || sealed.iter().map(line).collect::<Lines>());
     Ok(())
 }

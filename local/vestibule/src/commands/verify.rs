@@ -13,7 +13,7 @@ use vestibule_archive::{Base, Inventory, Lost};
 use vestibule_domain::TenantId;
 use vestibule_host::dynamodb::check_file;
 use vestibule_platform::BoxError;
-use vestibule_words::form::count;
+use vestibule_words::form::plural;
 
 /// Checks the folder or the stack.
 pub async fn run(common: &Common) -> Result<(), BoxError> {
@@ -51,8 +51,9 @@ pub async fn run(common: &Common) -> Result<(), BoxError> {
         let mut lines: Vec<String> = table.into_iter().collect();
         for (tenant, found) in &tenants {
             let mark = if is_whole(found) { "ok    " } else { "FAILED" };
-            let (files, enrollments) = (count(found.files as u64), count(found.enrollments as u64));
-            lines.push(format!("{mark}  {tenant}: {files} files, {enrollments} enrollments"));
+            let files = plural(found.files as u64, "file", "files");
+            let enrollments = plural(found.enrollments as u64, "enrollment", "enrollments");
+            lines.push(format!("{mark}  {tenant}: {files}, {enrollments}"));
             lines.extend(found.lost.iter().map(|lost| {
                 let Lost { file, object, why } = lost;
                 format!("          {} as of {}: {why}", object.name(), file.as_of)
@@ -110,12 +111,12 @@ pub async fn rebuild(name: &str, common: &Common) -> Result<(), BoxError> {
         "filesForgotten": forgotten,
     });
     answer(common.json, &value, || {
-        let attempts = count(file.rows.get("attempts").copied().unwrap_or(0));
+        let attempts = plural(file.rows.get("attempts").copied().unwrap_or(0), "attempt", "attempts");
         let path = copies.database.display();
         [
             path.to_string(),
-            format!("  as of {}, {attempts} attempts", file.as_of),
-            format!("  {forgotten} lost files taken off the list"),
+            format!("  as of {}, {attempts}", file.as_of),
+            format!("  {} taken off the list", plural(forgotten as u64, "lost file", "lost files")),
         ]
     });
     Ok(())

@@ -41,7 +41,9 @@ fn the_documentation_is_of_this_file_of_costs() {
     let months = MONTHS.map(|(enrollments, tenants)| costs.estimate(&costs.question(enrollments, tenants)));
     let mut out = String::from("| USD for a million events |");
     for (enrollments, tenants) in MONTHS {
-        write!(out, " {enrollments} enrollments, {tenants} tenants |").unwrap();
+        let tenants =
+            if (tenants - 1.0).abs() < f64::EPSILON { "1 tenant".to_owned() } else { format!("{tenants} tenants") };
+        write!(out, " {enrollments} enrollments, {tenants} |").unwrap();
     }
     out.push_str("\n|---|---|---|---|---|---|\n");
     let mut row = |title: &str, of: &dyn Fn(usize) -> f64| {

@@ -70,7 +70,7 @@ fn each_refused_event_is_named_and_the_exit_says_so() {
     let file = file.to_str().unwrap();
     let ran = send(&folder, &serve, &contoso.secret, file, &[], "");
     let said = read(&ran);
-    assert!(!ran.success && ran.stderr.contains("1 events were refused"), "{}", ran.stderr);
+    assert!(!ran.success && ran.stderr.contains("1 event was refused"), "{}", ran.stderr);
     assert_eq!((&said["accepted"], &said["rejected"]), (&json!(1), &json!(1)), "{said}");
     assert_eq!((&said["results"][1]["status"], &said["results"][1]["index"]), (&json!("invalid"), &json!(1)), "{said}");
     assert!(said["results"][1]["errors"][0]["field"].is_string(), "{said}");

@@ -131,6 +131,8 @@ async fn a_table_with_anything_wrong_in_it_changes_nothing_and_says_where() {
     assert!(folder.fails(&["tags", "import", "nobody", &table]).contains("no tenant nobody"));
     // Of nothing above anything was stored.
     assert_eq!(folder.json(&["tags", "import", "contoso", &table])["tagged"], 1);
+    let again = folder.words(&["tags", "import", "contoso", &table]).stdout;
+    assert!(again.starts_with("1 row: 0 devices tagged, 1 had these tags already."), "{again}");
 }
 
 /// What products post; the test gives each a time of its own day.

@@ -5,7 +5,7 @@ use crate::output::Lines;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use vestibule_domain::{Day, DeviceState, Section};
-use vestibule_words::form::{NOT_REPORTED, count, day, minutes, rate};
+use vestibule_words::form::{NOT_REPORTED, count, day, minutes, plural, rate};
 use vestibule_words::{List, Named as _, words};
 
 /// Columns of the chart's longest bar.
@@ -78,9 +78,9 @@ pub(super) fn report(shown: &Shown, url: &str, token: &str) -> Lines {
 fn posted(out: &mut Lines, shown: &Shown) {
     writeln!(
         out,
-        "Posted {} events of {} enrollments: {} stored, {} known already, {} refused. The sweep found {} who had given up meanwhile.",
-        count(shown.sample.deliveries as u64),
-        count(shown.sample.enrollments as u64),
+        "Posted {} of {}: {} stored, {} known already, {} refused. The sweep found {} who had given up meanwhile.",
+        plural(shown.sample.deliveries as u64, "event", "events"),
+        plural(shown.sample.enrollments as u64, "enrollment", "enrollments"),
         count(shown.posted.accepted),
         count(shown.posted.duplicates),
         count(shown.posted.rejected),

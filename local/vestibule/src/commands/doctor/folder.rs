@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use vestibule_domain::{Millis, Timestamp};
 use vestibule_host::release::{self, FORMAT, RELEASE};
 use vestibule_platform::BoxError;
-use vestibule_words::form::{bytes, instant};
+use vestibule_words::form::{bytes, instant, plural};
 
 /// What a mode gives to others than the owner.
 const OTHERS: u32 = 0o077;
@@ -40,7 +40,11 @@ pub fn look(data: &Path, now: Timestamp, findings: &mut Vec<Finding>) -> Result<
     } else if let Some(first) = foreign.first() {
         findings.push(Finding::failed(
             "owner",
-            format!("{} files belong to another account than the folder, such as {}", foreign.len(), first.display()),
+            format!(
+                "{} of another account than the folder, such as {}",
+                plural(foreign.len() as u64, "file", "files"),
+                first.display()
+            ),
             format!("a command ran as another account: chown -R {owner} {shown}, and use one account"),
         ));
     } else {

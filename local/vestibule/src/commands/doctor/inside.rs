@@ -10,7 +10,7 @@ use vestibule_domain::{Millis, Timestamp};
 use vestibule_host::dynamodb::check_file;
 use vestibule_platform::BoxError;
 use vestibule_store::Tenant;
-use vestibule_words::form::{count, instant};
+use vestibule_words::form::{count, instant, plural};
 
 /// How long an erasure may take: by then the nightly file was made.
 const MOST_MINUTES: i64 = 24 * 60;
@@ -38,7 +38,10 @@ pub async fn look(app: &App, now: Timestamp, findings: &mut Vec<Finding>) {
         Ok(letters) if letters.is_empty() => {}
         Ok(letters) => findings.push(Finding::look(
             "changes",
-            format!("{} changes could not be published, as nothing could read them", count(letters.len() as u64)),
+            {
+                let changes = plural(letters.len() as u64, "change", "changes");
+                format!("{changes} could not be published, as nothing could read what changed")
+            },
             "`vestibule tenant list --json` names their items; when a release reads them, `vestibule republish NAME --key KEY`",
         )),
         Err(error) => findings.push(unreadable("changes", &error)),
@@ -74,7 +77,7 @@ async fn sweep(app: &App, now: Timestamp) -> Finding {
         Ok(due) if due.is_empty() => Finding::fine("sweep", "no enrollment is overdue"),
         Ok(due) => Finding::failed(
             "sweep",
-            format!("{} enrollments have been due for five minutes and more", count(due.len() as u64)),
+            format!("{} due for five minutes and more", plural(due.len() as u64, "enrollment", "enrollments")),
             "see the log of the function abandonment-sweep and whether its rule is enabled: nothing is flagged meanwhile. \
              `vestibule sweep` does it now",
         ),
@@ -131,7 +134,8 @@ async fn files(app: &App, tenants: &[Tenant], now: Timestamp) -> Result<Vec<Find
         }));
     }
     if found.is_empty() {
-        found.push(Finding::fine("files", format!("the newest files of {} tenants are whole", count(whole as u64))));
+        let tenants = plural(whole as u64, "tenant", "tenants");
+        found.push(Finding::fine("files", format!("the newest files of {tenants} are whole")));
     }
     Ok(found)
 }
@@ -144,8 +148,8 @@ async fn erasures(app: &App, now: Timestamp) -> Result<Vec<Finding>, BoxError> {
         found.push(Finding::look(
             "erasures",
             format!(
-                "{} pages are left of erasures that never began, or that ended; the oldest is of {} and of {}",
-                count(under_way.left.len() as u64),
+                "{} left of erasures that never began, or that ended; the oldest is of {} and of {}",
+                plural(under_way.left.len() as u64, "page", "pages"),
                 oldest.tenant,
                 instant(oldest.written)
             ),
@@ -184,8 +188,8 @@ async fn erasures(app: &App, now: Timestamp) -> Result<Vec<Finding>, BoxError> {
         let minutes = (now - erasing.at()).get().max(0) / 60_000;
         let what = if erasing.of_tenant() { "the removal" } else { "an erasure" };
         let age = match minutes {
-            0..120 => format!("{minutes} minutes"),
-            _ => format!("{} hours", minutes / 60),
+            0..120 => plural(minutes.unsigned_abs(), "minute", "minutes"),
+            _ => plural(minutes.unsigned_abs() / 60, "hour", "hours"),
         };
         let at = instant(erasing.at());
         let says = format!("{what} of {tenant} of {at} has not ended after {age}: it waits for {waits_for}");
@@ -249,7 +253,8 @@ async fn senders(app: &App, tenants: &[Tenant], now: Timestamp) -> Result<Vec<Fi
         }));
     }
     if found.is_empty() {
-        let says = format!("{} were heard in five weeks, and none of them fell silent", count(in_use as u64));
+        let heard = plural(in_use as u64, "source", "sources");
+        let says = format!("{heard} heard in five weeks, and none of them fell silent");
         found.push(Finding::fine("senders", says));
     }
     Ok(found)

@@ -3,7 +3,7 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Row, Rows};
 use std::fmt::Write as _;
-use vestibule_words::form::count;
+use vestibule_words::form::plural;
 
 /// Why rows stopped.
 pub enum Stopped {
@@ -40,7 +40,7 @@ impl<'s> Few<'s> {
 
 /// Why the rows ended before their end.
 pub fn too_many(most: u64) -> String {
-    format!("stopped after {} rows: --max-rows allows more, and 0 any number", count(most))
+    format!("stopped after {}: --max-rows allows more, and 0 any number", plural(most, "row", "rows"))
 }
 
 impl From<rusqlite::Error> for Stopped {

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use vestibule_platform::BoxError;
-use vestibule_words::form::count;
+use vestibule_words::form::plural;
 
 /// Writes views as CSV.
 pub fn run(
@@ -51,7 +51,8 @@ pub fn run(
     }
     let files: Vec<_> = written.iter().map(|(rows, place)| json!({"path": place, "rows": rows})).collect();
     answer(json, &json!({"folder": folder, "files": files}), || {
-        let lines = written.iter().map(|(rows, place)| format!("{}  {} rows", place.display(), count(*rows)));
+        let lines =
+            written.iter().map(|(rows, place)| format!("{}  {}", place.display(), plural(*rows, "row", "rows")));
         lines.collect::<Lines>()
     });
     Ok(())

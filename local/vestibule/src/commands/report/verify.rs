@@ -12,7 +12,7 @@ use vestibule_platform::BoxError;
 use vestibule_report::{
     Error as ReportError, SCHEMA_VERSION, SUMMARY_VERSION, check, check_summary, compare_schema, compare_sums, hash,
 };
-use vestibule_words::form::count;
+use vestibule_words::form::{count, plural};
 
 /// A check that was made.
 struct Check {
@@ -184,7 +184,8 @@ fn rows(conn: &Connection, manifest: Option<&Value>) -> rusqlite::Result<Result<
     if let Some(gone) = listed.iter().find(|name| tables.iter().all(|table| table.name != **name)) {
         return Ok(Err(format!("meta names a table {}, which is missing", one_line(gone))));
     }
-    Ok(Ok(format!("{} rows in {} tables, as meta says", count(all), tables.len())))
+    let (rows, tables) = (plural(all, "row", "rows"), plural(tables.len() as u64, "table", "tables"));
+    Ok(Ok(format!("{rows} in {tables}, as meta says")))
 }
 
 /// Checks that each value of each table has the declared type of its column.
