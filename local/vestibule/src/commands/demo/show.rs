@@ -37,9 +37,9 @@ fn percent(value: &Value) -> String {
     value.as_f64().map_or_else(|| NOT_REPORTED.to_owned(), |fraction| rate(Some(fraction)))
 }
 
-/// A date of an answer.
-fn date(text: &str) -> String {
-    Day::parse(text).map_or_else(|_| text.to_owned(), day)
+/// A date of an answer, so many days later. An answer's days end before its second date, so its last is a day earlier.
+fn date(text: &str, later: i32) -> String {
+    Day::parse(text).map_or_else(|_| text.to_owned(), |date| day(date.plus(later)))
 }
 
 fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
@@ -89,9 +89,9 @@ fn posted(out: &mut Lines, shown: &Shown) {
 }
 
 fn roll_up(out: &mut Lines, title: &str, report: &Value) {
-    let (from, to) = (date(text(report, "from")), date(text(report, "to")));
+    let (from, last) = (date(text(report, "from"), 0), date(text(report, "to"), -1));
     let platforms = words(List::PlatformGroup, "both");
-    writeln!(out, "{title} ({from} to {to}, {}), {platforms}", text(report, "timeZone"));
+    writeln!(out, "{title} ({from} to {last}, {}), {platforms}", text(report, "timeZone"));
     writeln!(out, "  initiated {:>7}", count(number(report, "initiated")));
     let (abandoned, failed) = (reported(&report["abandoned"]), reported(&report["failed"]));
     writeln!(out, "  incomplete{:>7}   abandoned {abandoned}, failed {failed}", reported(&report["incomplete"]));
@@ -145,7 +145,7 @@ fn chart(out: &mut Lines, report: &Value) {
             .iter()
             .map(|(letter, n)| letter.to_string().repeat(usize::try_from(n.div_ceil(each)).unwrap_or(0)))
             .collect();
-        writeln!(out, "  {:<11} {columns}  {bar}", date(of));
+        writeln!(out, "  {:<11} {columns}  {bar}", date(of, 0));
     }
 }
 
@@ -259,4 +259,18 @@ fn whereabouts(out: &mut Lines, shown: &Shown, url: &str, token: &str) {
     out.extend(shown.report_html.as_ref().map(|page| format!("For people: {}", page.display())));
     out.line("The API:");
     writeln!(out, "  curl -H 'Authorization: Bearer {token}' '{url}/api/reports/incomplete-enrollments'");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_range_of_days_is_shown_with_its_last_day() {
+        let report = json!({"from": "2026-11-16", "to": "2026-11-30", "timeZone": "UTC", "initiated": 1});
+        let mut out = Lines::default();
+        roll_up(&mut out, "Last 14 days", &report);
+        assert!(format!("{out:?}").contains("Last 14 days (16 Nov 2026 to 29 Nov 2026, UTC), "), "{out:?}");
+    }
 }
