@@ -221,3 +221,22 @@ fn the_report_and_the_status_visit_no_attempt_no_step_and_no_session() {
     }
     assert!(explained > 30, "{explained} tables were read");
 }
+
+/// The search visits every serial number, and a device's row is many times as large.
+#[test]
+fn the_search_reads_serial_numbers_from_their_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, _) = files(folder.path());
+    let conn = Connection::open(report).unwrap();
+    let all = questions(&conn).unwrap();
+    let (search, _) = all.iter().find(|(one, _)| one.name == "search").unwrap();
+    let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", search.sql)).unwrap();
+    let (mut rows, mut details) = (plan.raw_query(), Vec::<String>::new());
+    while let Some(row) = rows.next().unwrap() {
+        details.push(row.get("detail").unwrap());
+    }
+    let of_devices: Vec<&String> =
+        details.iter().filter(|detail| detail.split(' ').nth(1) == Some("enrollments")).collect();
+    let by_serial = |detail: &&String| detail.contains(" USING COVERING INDEX enrollments_by_serial");
+    assert!(of_devices.len() == 1 && of_devices.iter().all(by_serial), "{details:?}");
+}

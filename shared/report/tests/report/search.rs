@@ -70,9 +70,18 @@ fn a_step_is_found_by_its_words() {
 
 #[test]
 fn signs_that_stand_for_others_stand_for_themselves() {
-    for (text, names_found) in
-        [("100%_1", vec!["Pool 100%_1"]), ("__", vec![]), ("%%", vec![]), ("0%", vec!["Pool 100%_1"])]
-    {
+    let (pool, ada) = ("Pool 100%_1", vec!["Ada's iPad", "Ada's phone"]);
+    for (text, names_found) in [
+        ("100%_1", vec![pool]),
+        ("__", vec![]),
+        ("%%", vec![]),
+        ("0%", vec![pool]),
+        ("POOL 100%_", vec![pool]),
+        ("pool_", vec![]),
+        ("Pool 1", vec![pool]),
+        ("-17", vec!["canada-17"]),
+        ("A'S ", ada),
+    ] {
         assert_eq!(names(&found(&DEVICES, text, "50").unwrap(), "devices", "deviceName"), names_found, "{text}");
     }
     assert!(found(&DEVICES, r"\\", "50").unwrap()["devices"].as_array().unwrap().is_empty());

@@ -1,9 +1,9 @@
 //! How fast the API answers over a large file: `cargo run --release -p vestibule-benches --bin api -- [DEVICES]`.
 //!
 //! Builds a report file (some 2.2 attempts a device; 450 000 devices, a million attempts, unless said otherwise),
-//! publishes it, and asks the API for the incomplete report, the status and a page of the drill-down: with its
-//! credential, its tenant, its limits and its JSON, over a real table and bucket. Beside each, in the same run, the
-//! same statements by SQLite alone. An answer may be a second old, as deployed; what a refresh from the table adds is
+//! publishes it, and asks the API for the incomplete report, the status, a page of the drill-down and what a search
+//! finds: with its credential, its tenant, its limits and its JSON, over a real table and bucket. Beside each, in the
+//! same run, the same statements by SQLite alone. An answer may be a second old, as deployed; what a refresh from the table adds is
 //! printed too.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the sample is that of the tests")]
@@ -101,7 +101,7 @@ async fn main() -> Result<(), BoxError> {
 
     let day = as_of.day(chrono_tz());
     let report = "/api/reports/incomplete-enrollments";
-    let questions: [Question; 4] = [
+    let questions: [Question; 8] = [
         ("incomplete, 14 days", report.to_owned(), |reader, today| {
             reader.incomplete(today.plus(-13), today.plus(1), None, None).map(drop)
         }),
@@ -115,12 +115,16 @@ async fn main() -> Result<(), BoxError> {
             let filter = AttemptFilter { catalogue_row: Some(12), reported: true, ..AttemptFilter::default() };
             reader.attempts(&filter, None, 50).map(drop)
         }),
+        ("search, a part of an address", "/api/search?text=rson.9".to_owned(), |reader, _| search(reader, "rson.9")),
+        ("search, a part of a number", "/api/search?text=49999".to_owned(), |reader, _| search(reader, "49999")),
+        ("search, in most names", "/api/search?text=device".to_owned(), |reader, _| search(reader, "device")),
+        ("search, nowhere", "/api/search?text=nowhere".to_owned(), |reader, _| search(reader, "nowhere")),
     ];
     let cold = Instant::now();
     ask(&api, &token, &questions[2].1).await?;
     println!("first answer, which fetches the file: {:.2?}", cold.elapsed());
     println!(
-        "{:<27} {:>9} {:>9} {:>9}   {:>9} {:>9}   {:>6} {:>6}",
+        "{:<29} {:>9} {:>9} {:>9}   {:>9} {:>9}   {:>6} {:>6}",
         "", "API p50", "p99", "a second", "SQL p50", "p99", "p50 x", "p99 x"
     );
     let mut worst: f64 = 0.0;
@@ -151,7 +155,7 @@ async fn main() -> Result<(), BoxError> {
         let ratio = |one: Duration, other: Duration| one.as_secs_f64() / other.as_secs_f64();
         worst = worst.max(ratio(api50, sql50));
         println!(
-            "{name:<27} {:>9} {:>9} {a_second:>9.1}   {:>9} {:>9}   {:>6.2} {:>6.2}",
+            "{name:<29} {:>9} {:>9} {a_second:>9.1}   {:>9} {:>9}   {:>6.2} {:>6.2}",
             shown(api50),
             shown(api99),
             shown(sql50),
@@ -175,6 +179,10 @@ async fn main() -> Result<(), BoxError> {
 
 fn chrono_tz() -> vestibule_domain::time::Tz {
     vestibule_domain::time::Tz::UTC
+}
+
+fn search(reader: &Reader<'_>, text: &str) -> vestibule_report::Result<()> {
+    reader.answer("search", &[("text".to_owned(), text.to_owned())].into()).map(drop)
 }
 
 /// Publishes a file of so many devices. Returns its attempts, SHA-256 and length.
