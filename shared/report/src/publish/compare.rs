@@ -14,7 +14,7 @@ use vestibule_advice::Catalogue;
 
 /// A statement over what is known of each attempt, by slice.
 macro_rules! of_slices {
-    ($statement:literal) => {
+    ($statement:expr) => {
         concat!(
             "WITH values_of (slice_id, attempt_no, value_word) AS (
                SELECT 1, attempt_no, coalesce(model_word, 0) FROM attempts
@@ -30,8 +30,28 @@ macro_rules! of_slices {
     };
 }
 
+/// A statement over the steps that each attempt reached, between its keys and how they are grouped.
+macro_rules! steps_of {
+    ($keys:literal, $grouped:literal) => {
+        concat!(
+            $keys,
+            ", sum(r.visited), sum(r.went_on),
+               sum(a.outcome_id = 3 AND a.action_id = r.action_id AND r.visited), sum(NOT r.visited),
+               sum(r.went_on AND a.action_id = r.action_id),
+               sum(a.outcome_id = 3 AND a.action_id = r.action_id AND NOT r.visited),
+               sum(a.outcome_id = 4 AND a.action_id = r.action_id), sum(a.outcome_id = 1 AND a.action_id = r.action_id)
+             FROM attempts a JOIN (
+               SELECT attempt_no, action_id, max(visited) AS visited, max(went_on) AS went_on FROM (
+                 SELECT attempt_no, action_id, 1 AS visited, left_at IS NOT NULL AS went_on FROM attempt_steps
+                 UNION ALL SELECT attempt_no, action_id, 0, 0 FROM attempts WHERE has_steps)
+               WHERE action_id BETWEEN 1 AND 9 GROUP BY 1, 2) r ON r.attempt_no = a.attempt_no",
+            $grouped
+        )
+    };
+}
+
 /// The tables of sums, each with the rows that its facts add up to.
-const SUMS: [(&str, &str); 10] = [
+const SUMS: [(&str, &str); 11] = [
     (
         "daily_totals",
         "SELECT started_day, platform_id, platform_label_id, count(*), sum(outcome_id = 2), sum(outcome_id = 3),
@@ -60,37 +80,37 @@ const SUMS: [(&str, &str); 10] = [
         of_slices!(
             "SELECT v.slice_id, a.started_day, a.platform_id, v.value_word, count(*), sum(outcome_id = 2),
                     sum(outcome_id = 3), sum(outcome_id = 4), sum(outcome_id = 1), sum(has_starts),
-                    sum(has_starts * (outcome_id = 3)), sum(judged), sum(judged * (outcome_id = 2))
-             FROM values_of v JOIN attempts a ON a.attempt_no = v.attempt_no GROUP BY 1, 2, 3, 4"
+                    sum(has_starts * (outcome_id = 3)), sum(has_steps), coalesce(sum(can_stop), 0),
+                    coalesce(sum(can_fail), 0), sum(judged), sum(judged * (outcome_id = 2)),
+                    coalesce(sum(start_reported * (outcome_id = 2) * (ended_at > started_at)), 0)
+             FROM values_of v JOIN attempts a ON a.attempt_no = v.attempt_no
+             LEFT JOIN (SELECT attempt_no, max(starts OR stops) AS can_stop, max(failures) AS can_fail
+               FROM attempt_sources GROUP BY 1) x ON x.attempt_no = v.attempt_no GROUP BY 1, 2, 3, 4"
         ),
     ),
     (
         "daily_slice_places",
         of_slices!(
-            "SELECT v.slice_id, a.started_day, a.platform_id, v.value_word, a.action_id, sum(outcome_id = 3),
-                    sum(outcome_id = 4)
+            "SELECT v.slice_id, a.started_day, a.platform_id, v.value_word, a.section_id, a.action_id, a.cause_id,
+                    coalesce(catalogue_row, 0), coalesce(limit_minutes, 0), sum(outcome_id = 3), sum(outcome_id = 4),
+                    sum(has_starts * (outcome_id = 3))
              FROM values_of v JOIN attempts a ON a.attempt_no = v.attempt_no WHERE outcome_id IN (3, 4)
-             GROUP BY 1, 2, 3, 4, 5"
+             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"
         ),
+    ),
+    (
+        "daily_slice_steps",
+        of_slices!(steps_of!(
+            "SELECT v.slice_id, v.value_word, a.started_day, a.platform_id, r.action_id",
+            " JOIN values_of v ON v.attempt_no = a.attempt_no GROUP BY 1, 2, 3, 4, 5"
+        )),
     ),
     (
         "device_totals",
         "SELECT platform_id, platform_label_id, state_id, first_outcome_id, first_judged, count(*)
              FROM enrollments GROUP BY 1, 2, 3, 4, 5",
     ),
-    (
-        "daily_steps",
-        "SELECT a.started_day, a.platform_id, r.action_id, sum(r.visited), sum(r.went_on),
-                    sum(a.outcome_id = 3 AND a.action_id = r.action_id AND r.visited), sum(NOT r.visited),
-                    sum(r.went_on AND a.action_id = r.action_id),
-                    sum(a.outcome_id = 3 AND a.action_id = r.action_id AND NOT r.visited),
-                    sum(a.outcome_id = 4 AND a.action_id = r.action_id), sum(a.outcome_id = 1 AND a.action_id = r.action_id)
-             FROM attempts a JOIN (
-               SELECT attempt_no, action_id, max(visited) AS visited, max(went_on) AS went_on FROM (
-                 SELECT attempt_no, action_id, 1 AS visited, left_at IS NOT NULL AS went_on FROM attempt_steps
-                 UNION ALL SELECT attempt_no, action_id, 0, 0 FROM attempts WHERE has_steps)
-               WHERE action_id BETWEEN 1 AND 9 GROUP BY 1, 2) r ON r.attempt_no = a.attempt_no GROUP BY 1, 2, 3",
-    ),
+    ("daily_steps", steps_of!("SELECT a.started_day, a.platform_id, r.action_id", " GROUP BY 1, 2, 3")),
     (
         "esp_profile_totals",
         "SELECT profile_id_word, count(*) FROM esp_sessions WHERE profile_id_word IS NOT NULL GROUP BY 1",

@@ -12,6 +12,7 @@ pub(crate) mod insert_failure;
 pub(crate) mod load;
 pub(crate) mod profiles;
 pub(crate) mod refresh;
+mod slice_sums;
 mod step_times;
 mod sums;
 pub(crate) mod totals;

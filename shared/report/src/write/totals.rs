@@ -2,9 +2,10 @@
 //! what goes, so that a refresh costs what changed and not what there is.
 
 use crate::error::Result;
-use crate::lists::dictionary::{Coded as _, Slice};
+use crate::lists::dictionary::Coded as _;
 use crate::write::app_sums::{AppSums, CountedSession};
 use crate::write::load::{Pages, SumTable};
+use crate::write::slice_sums::{self, SliceSums};
 use crate::write::step_times::StepTimes;
 use crate::write::sums::Sums;
 use rusqlite::Connection;
@@ -62,6 +63,10 @@ impl Sender {
     /// The columns that say what a sender reports of an attempt, in the order of [`Reports::words`]. That a device is no
     /// longer under management is reported of the device: it stands in `device_sources`.
     pub(crate) const REPORTS: [&str; 7] = ["starts", "steps", "stops", "failures", "ends", "compliance", "device_time"];
+    /// Places among them.
+    const STARTS: usize = 0;
+    const STOPS: usize = 2;
+    const FAILURES: usize = 3;
 
     pub(crate) fn new(source: i64, reports: Reports) -> Self {
         let Reports { starts, steps, stops, failures, ends, compliance, clock, removals: _ } = reports;
@@ -99,8 +104,7 @@ pub(crate) struct Totals {
     days: Sums<3, 12>,
     coverage: Sums<10, 3>,
     incomplete: Sums<8, 3>,
-    slices: Sums<4, 9>,
-    slice_places: Sums<5, 2>,
+    slices: SliceSums,
     failures: Sums<6, 1>,
     steps: Sums<3, 8>,
     step_times: StepTimes,
@@ -110,7 +114,7 @@ pub(crate) struct Totals {
 }
 
 /// The tables of a new file, in the order of [`Totals`]; `None` without a change.
-pub(crate) type NewTables = [Option<SumTable>; 12];
+pub(crate) type NewTables = [Option<SumTable>; 13];
 
 /// Columns with their values.
 macro_rules! cells {
@@ -125,8 +129,7 @@ impl Totals {
             days: Sums::of("daily_totals"),
             coverage: Sums::of("coverage"),
             incomplete: Sums::of("daily_incomplete"),
-            slices: Sums::of("daily_slices"),
-            slice_places: Sums::of("daily_slice_places"),
+            slices: SliceSums::new(),
             failures: Sums::of("daily_failures"),
             steps: Sums::of("daily_steps"),
             step_times: StepTimes::new(),
@@ -175,6 +178,25 @@ impl Totals {
             };
             self.coverage.add(sender, cells! { attempts: 1, measured: measured, with_steps: with_steps }, sign);
         }
+        let values = slice_sums::values_of(attempt);
+        // What could be seen of it, whichever of its senders reports it.
+        let could = |place: usize| attempt.sources.iter().any(|sender| sender.reports[place] != 0);
+        let of_slices = cells! {
+            initiated: 1,
+            completed: completed,
+            abandoned: abandoned,
+            failed: failed,
+            open: is(Outcome::InProgress),
+            measured: measured,
+            abandoned_measured: measured * abandoned,
+            with_steps: with_steps,
+            with_stops: i64::from(could(Sender::STARTS) || could(Sender::STOPS)),
+            with_failures: i64::from(could(Sender::FAILURES)),
+            judged: judged,
+            completed_judged: judged * completed,
+            timed: start_reported * completed * i64::from(attempt.lasted > 0),
+        };
+        self.slices.attempt(attempt, &values, of_slices, sign);
         if abandoned + failed > 0 {
             let place = cells! {
                 platform_id: platform,
@@ -188,33 +210,7 @@ impl Totals {
             };
             let sums = cells! { abandoned: abandoned, failed: failed, abandoned_measured: measured * abandoned };
             self.incomplete.add(place, sums, sign);
-        }
-        let of = |slice: Slice, value: i64| (slice.id(), value);
-        let reported = [
-            of(Slice::Model, attempt.model),
-            of(Slice::OsVersion, attempt.os_version),
-            of(Slice::EnrollmentType, attempt.enrollment_type),
-        ];
-        let senders = attempt.sources.iter().map(|sender| of(Slice::Source, sender.source));
-        for (slice, value) in reported.into_iter().chain(senders).chain(attempt.tags.iter().copied()) {
-            let key = cells! { slice_id: slice, day: day, platform_id: platform, value_word: value };
-            let sums = cells! {
-                initiated: 1,
-                completed: completed,
-                abandoned: abandoned,
-                failed: failed,
-                open: is(Outcome::InProgress),
-                measured: measured,
-                abandoned_measured: measured * abandoned,
-                judged: judged,
-                completed_judged: judged * completed,
-            };
-            self.slices.add(key, sums, sign);
-            if abandoned + failed > 0 {
-                let place =
-                    cells! { slice_id: slice, day: day, platform_id: platform, value_word: value, action_id: action };
-                self.slice_places.add(place, cells! { abandoned: abandoned, failed: failed }, sign);
-            }
+            self.slices.place(attempt, &values, sums, sign);
         }
         for step in KnownAction::ALL.iter().map(|step| step.id()) {
             let visits = attempt.visits.iter().filter(|(action, _)| *action == step);
@@ -237,6 +233,7 @@ impl Totals {
                     still_there: is(Outcome::InProgress) * here,
                 };
                 self.steps.add(cells! { day: day, platform_id: platform, action_id: step }, sums, sign);
+                self.slices.step(attempt, &values, step, sums, sign);
             }
             for seconds in visits.filter_map(|(_, took)| *took) {
                 self.step_times.add(platform, step, seconds, day, sign);
@@ -279,21 +276,10 @@ impl Totals {
 
     /// Whether it is time to write.
     pub(crate) fn is_full(&self) -> bool {
-        let Self {
-            days,
-            coverage,
-            incomplete,
-            slices,
-            slice_places,
-            failures,
-            steps,
-            step_times,
-            devices: _,
-            profiles: _,
-            apps,
-        } = self;
+        let Self { days, coverage, incomplete, slices, failures, steps, step_times, devices: _, profiles: _, apps } =
+            self;
         let of_days = days.len() + coverage.len() + incomplete.len() + failures.len();
-        of_days + slices.len() + slice_places.len() + steps.len() + step_times.len() + apps.len() > GATHERED
+        of_days + slices.len() + steps.len() + step_times.len() + apps.len() > GATHERED
     }
 
     /// Moves the changes of large tables to files in `folder` until they are [written](Self::flush): most cells of a new
@@ -303,7 +289,6 @@ impl Totals {
         self.coverage.spill(LARGE, folder)?;
         self.incomplete.spill(LARGE, folder)?;
         self.slices.spill(LARGE, folder)?;
-        self.slice_places.spill(LARGE, folder)?;
         self.failures.spill(LARGE, folder)?;
         self.steps.spill(LARGE, folder)?;
         self.step_times.spill(LARGE, folder)?;
@@ -316,7 +301,6 @@ impl Totals {
         self.coverage.write(conn)?;
         self.incomplete.write(conn)?;
         self.slices.write(conn)?;
-        self.slice_places.write(conn)?;
         self.failures.write(conn)?;
         self.steps.write(conn)?;
         self.step_times.write(conn)?;
@@ -328,12 +312,14 @@ impl Totals {
     /// The tables of a new file.
     pub(crate) fn new_tables(&self, conn: &Connection) -> Result<NewTables> {
         let [apps, codes] = self.apps.new_tables(conn)?;
+        let [slices, slice_places, slice_steps] = self.slices.new_tables(conn)?;
         Ok([
             self.days.new_table(conn)?,
             self.coverage.new_table(conn)?,
             self.incomplete.new_table(conn)?,
-            self.slices.new_table(conn)?,
-            self.slice_places.new_table(conn)?,
+            slices,
+            slice_places,
+            slice_steps,
             self.failures.new_table(conn)?,
             self.steps.new_table(conn)?,
             self.step_times.new_table(conn)?,
@@ -352,6 +338,7 @@ impl Totals {
             incomplete,
             slices,
             slice_places,
+            slice_steps,
             failures,
             steps,
             step_times,
@@ -363,8 +350,7 @@ impl Totals {
         self.days.load(days, pages)?;
         self.coverage.load(coverage, pages)?;
         self.incomplete.load(incomplete, pages)?;
-        self.slices.load(slices, pages)?;
-        self.slice_places.load(slice_places, pages)?;
+        self.slices.load([slices, slice_places, slice_steps], pages)?;
         self.failures.load(failures, pages)?;
         self.steps.load(steps, pages)?;
         self.step_times.load(step_times, pages)?;

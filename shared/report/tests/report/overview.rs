@@ -409,7 +409,8 @@ fn a_model_that_got_worse_is_found_and_what_was_not_reported_is_none() {
     };
     let mut insert = conn
         .prepare(
-            "INSERT INTO daily_slices SELECT k.id, ?2, p.id, ?3, 40, 0, ?4, 0, 0, 40, ?4, 0, 0 FROM platforms p, slices k
+            "INSERT INTO daily_slices SELECT k.id, ?2, p.id, ?3, 40, 0, ?4, 0, 0, 40, ?4, 0, 40, 0, 0, 0, 0
+             FROM platforms p, slices k
              WHERE p.name = 'ios' AND k.name = ?1",
         )
         .unwrap();

@@ -397,7 +397,8 @@ CREATE TABLE daily_incomplete (
   WITHOUT ROWID;
 
 -- What became of the attempts of a day, by what was reported of them (docs/DOMAIN.md, K): each attempt counts once for each
--- kind of value, tags among them, and for kind `source` once for each sender that took part.
+-- kind of value, tags among them, and for kind `source` once for each sender that took part. With the two tables after it,
+-- the report can be about one value alone.
 CREATE TABLE daily_slices (
   slice_id INTEGER NOT NULL REFERENCES slices (id),
   day INTEGER NOT NULL,
@@ -405,21 +406,53 @@ CREATE TABLE daily_slices (
   --: The value; 0 where none was reported.
   value_word INTEGER NOT NULL REFERENCES words (id),
   initiated INTEGER NOT NULL, completed INTEGER NOT NULL, abandoned INTEGER NOT NULL, failed INTEGER NOT NULL,
-  open INTEGER NOT NULL, measured INTEGER NOT NULL, abandoned_measured INTEGER NOT NULL, judged INTEGER NOT NULL,
-  completed_judged INTEGER NOT NULL,
+  open INTEGER NOT NULL, measured INTEGER NOT NULL, abandoned_measured INTEGER NOT NULL, with_steps INTEGER NOT NULL,
+  with_stops INTEGER NOT NULL, with_failures INTEGER NOT NULL, judged INTEGER NOT NULL, completed_judged INTEGER NOT NULL,
+  timed INTEGER NOT NULL,
   PRIMARY KEY (slice_id, day, platform_id, value_word)) WITHOUT ROWID;
 
--- Where the incomplete ones of them stopped.
+-- Where and how the incomplete ones of them stopped: `daily_incomplete` by value.
 CREATE TABLE daily_slice_places (
   slice_id INTEGER NOT NULL REFERENCES slices (id),
   day INTEGER NOT NULL,
   platform_id INTEGER NOT NULL REFERENCES platforms (id),
   --: The value; 0 where none was reported.
   value_word INTEGER NOT NULL REFERENCES words (id),
+  section_id INTEGER NOT NULL REFERENCES sections (id),
   --: The action at which they stopped; 0 where no sender reported a place.
   action_id INTEGER NOT NULL REFERENCES actions (id),
-  abandoned INTEGER NOT NULL, failed INTEGER NOT NULL,
-  PRIMARY KEY (slice_id, day, platform_id, value_word, action_id)) WITHOUT ROWID;
+  cause_id INTEGER NOT NULL REFERENCES causes (id),
+  --: catalogue_rows.number | Which of the places where people stop; 0 for none.
+  catalogue_row INTEGER NOT NULL,
+  --: min | The limit that ran out; 0 where none did.
+  limit_minutes INTEGER NOT NULL,
+  abandoned INTEGER NOT NULL, failed INTEGER NOT NULL, abandoned_measured INTEGER NOT NULL,
+  PRIMARY KEY (slice_id, day, platform_id, value_word, section_id, action_id, cause_id, catalogue_row, limit_minutes))
+  WITHOUT ROWID;
+
+-- How far they came: `daily_steps` by value. The value stands before the day in the key, since who asks for steps asks for one
+-- value. Medians by value are not kept: visits by value and second would be most of a file.
+CREATE TABLE daily_slice_steps (
+  slice_id INTEGER NOT NULL REFERENCES slices (id),
+  --: The value; 0 where none was reported.
+  value_word INTEGER NOT NULL REFERENCES words (id),
+  day INTEGER NOT NULL,
+  platform_id INTEGER NOT NULL REFERENCES platforms (id),
+  action_id INTEGER NOT NULL REFERENCES actions (id),
+  entered INTEGER NOT NULL,
+  left_forward INTEGER NOT NULL,
+  --: attempts | Attempts given up at the step that were reported to come to it.
+  abandoned INTEGER NOT NULL,
+  --: attempts | Attempts that ended or stand at the step and have steps, but were not reported to come to it.
+  only_there INTEGER NOT NULL,
+  --: attempts | Of those that left the step forward, the ones that came back and ended or stand at it.
+  came_back INTEGER NOT NULL,
+  --: attempts | Attempts given up at the step that have steps, but were not reported to come to it.
+  only_abandoned INTEGER NOT NULL,
+  --: attempts | Attempts that failed at the step.
+  failed INTEGER NOT NULL,
+  still_there INTEGER NOT NULL,
+  PRIMARY KEY (slice_id, value_word, day, platform_id, action_id)) WITHOUT ROWID;
 
 -- What became of each app in the sessions of the Enrollment Status Page that began on a day, by the model of the device
 -- (docs/DOMAIN.md, N): a session counts once for each app.
