@@ -90,7 +90,7 @@ def test_a_model_is_two_clicks_from_its_attempts(server, visit, page):
         expect(card.get_by_role("link", name=label, exact=True)).to_be_focused()
     found = next(one for one in answer["values"] if one["value"] and one["abandoned"])
     row = card.get_by_role("row").filter(has=page.get_by_role("rowheader", name=found["value"], exact=True))
-    row.get_by_role("link").nth(1).click()
+    row.get_by_role("link").nth(2).click()
     wait_for_view(page, "Attempts")
     expect(page.get_by_role("list", name="More filters")).to_contain_text(f"OS version: {found['value']}")
     expect(page.locator("[data-key=list] tbody tr")).to_have_count(found["abandoned"])

@@ -30,7 +30,7 @@ pub use catalogue::{ROWS, Row, SECTIONS};
 pub use overview::{AtStep, Overview, Period, STEPS, monday, overview};
 pub use read::{Event, IdentifierKind, Kind, Place, clock_skew, is_valid, placed_at_ms, read};
 pub use report::{Elsewhere, Report, report};
-pub use slices::{SliceLine, slices};
+pub use slices::{SliceLine, only, slices};
 pub use status::{Failing, PlatformLine, Status, status};
 
 /// What a sender can report (docs/DOMAIN.md, E9).

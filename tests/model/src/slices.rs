@@ -69,6 +69,24 @@ pub fn slices(
     lines
 }
 
+/// The devices with those of their attempts that have the value; without a value those of which none was reported. `by` is
+/// as for [`slices`], or `source`: then the ones in which that sender took part.
+#[must_use]
+pub fn only(devices: &[Device], by: &str, wanted: Option<&str>) -> Vec<Device> {
+    let has = |device: &Device, attempt: &Attempt| match by {
+        "source" => attempt.events.iter().any(|(source, _)| Some(source.as_str()) == wanted),
+        _ => match (value(device, attempt, by), wanted) {
+            (Some(value), Some(wanted)) => value.eq_ignore_ascii_case(wanted),
+            (value, wanted) => value.is_none() && wanted.is_none(),
+        },
+    };
+    let mut left = devices.to_vec();
+    for (device, of) in left.iter_mut().zip(devices) {
+        device.attempts.retain(|attempt| has(of, attempt));
+    }
+    left
+}
+
 fn value(device: &Device, attempt: &Attempt, by: &str) -> Option<String> {
     match by {
         "model" => attempt.model.clone(),

@@ -17,6 +17,7 @@ import {
   valuesOfRule,
   watched,
 } from '../assets/views/messages-words.js';
+import { askedValue, filterOf, isOfOne, valueWords } from '../assets/views/one-value.js';
 import { differs, merge } from '../assets/views/profile-changes.js';
 import {
   FIELDS,
@@ -369,4 +370,24 @@ test('an app is meant by its name if only one has it, and any other text is an i
   assert.match(idOf('VPN', apps).problem, /^2 apps have this name/);
   assert.equal(idOf(' ', apps).id, null);
   assert.deepEqual(entries('a\n\n b \na'), ['a', 'b']);
+});
+
+test('a value is filtered by under its own name, a tag with its key, and what was not reported by its kind', () => {
+  assert.deepEqual(filterOf('model', 'iPhone 15'), { model: 'iPhone 15' });
+  assert.deepEqual(filterOf('department', 'R=D'), { tag: 'department=R=D' });
+  assert.deepEqual(filterOf('osVersion', null), { without: 'osVersion' });
+  const of = (filter) => new URLSearchParams(filter);
+  assert.equal(valueWords(of({ os: 'ios' })), '');
+  assert.equal(isOfOne(of({ os: 'ios' })), false);
+  assert.equal(valueWords(of({ model: 'iPhone 15' })), 'Model: iPhone 15');
+  assert.equal(valueWords(of({ tag: 'department=R=D' })), 'Department: R=D');
+  assert.equal(valueWords(of({ without: 'osVersion' })), 'OS version: not reported');
+  assert.deepEqual(askedValue(of({ os: 'ios', source: 'mdm' })), {
+    model: null,
+    osVersion: null,
+    enrollmentType: null,
+    source: 'mdm',
+    tag: null,
+    without: null,
+  });
 });

@@ -2,7 +2,8 @@
 //! the commands all run them from there.
 //!
 //! Each `.sql` file of `questions/` is one question, which the build finds there; its first lines say what it is for,
-//! what it answers, which parameters it takes and whether a summary answers it too. [`macros`] expands what several
+//! what it answers, which parameters it takes, whether it can be about one model, version, type, sender or tag alone
+//! (`values: one`), and whether a summary answers it too. [`macros`] expands what several
 //! questions have in common. A question `x` answers one row; its member `x.name` answers what the answer has under
 //! `name`. Members take the parameters of `x`.
 //!
@@ -14,12 +15,13 @@
 mod apps;
 mod changes;
 mod macros;
+mod slices;
 mod statistics;
 
 use crate::error::{Error, Result};
 use crate::rows::{InsertInto, row};
 use include_dir::{Dir, include_dir};
-use macros::{Days, Parameter, written_out};
+use macros::{Days, Parameter, Scope, written_out};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -54,21 +56,21 @@ struct Question {
 
 /// Writes the questions of a report file into it.
 pub(crate) fn fill(conn: &Connection) -> Result<()> {
-    OF_REPORT.iter().try_for_each(|(name, text)| insert(conn, name, &read(conn, name, text, &OF_REPORT)?))
+    OF_REPORT.iter().try_for_each(|(name, text)| insert(conn, name, &read(conn, name, text, false)?))
 }
 
 /// Writes the questions of a summary into it, once its tables and views exist: those of its own, and those of the
 /// report file that say `also: summary`, with the members that its tables suffice for.
 pub(crate) fn fill_summary(conn: &Connection) -> Result<()> {
     for (name, text) in OF_SUMMARY.iter() {
-        insert(conn, name, &read(conn, name, text, &OF_SUMMARY)?)?;
+        insert(conn, name, &read(conn, name, text, true)?)?;
     }
     for (name, text) in OF_REPORT.iter() {
         let also = OF_REPORT.get(head_of(name)).map(|head| split(head)).transpose()?;
         if OF_SUMMARY.contains_key(name) || !also.is_some_and(|(head, _)| head.also_of_summary) {
             continue;
         }
-        let question = read(conn, name, text, &OF_REPORT)?;
+        let question = read(conn, name, text, true)?;
         // A statement that needs single attempts, devices or sessions cannot be prepared: a summary has no such tables.
         if conn.prepare(&question.sql).is_ok() {
             insert(conn, name, &question)?;
@@ -104,21 +106,24 @@ struct Header {
     booleans: String,
     /// Whether a summary answers the question too.
     also_of_summary: bool,
-    days: Option<Days>,
+    scope: Scope,
     parameters: Vec<Parameter>,
 }
 
-fn read(conn: &Connection, name: &str, text: &str, all: &Texts) -> Result<Question> {
+/// Reads a question's text, for a summary or for a report file.
+fn read(conn: &Connection, name: &str, text: &str, of_summary: bool) -> Result<Question> {
     let (header, sql) = split(text)?;
     let head = head_of(name);
-    let of_head = all.get(head).or_else(|| OF_REPORT.get(head)).ok_or(Error::BuiltIn("questions"))?;
-    let of_head = split(of_head)?.0;
+    let own = OF_SUMMARY.get(head).filter(|_| of_summary);
+    let of_head = split(own.or_else(|| OF_REPORT.get(head)).ok_or(Error::BuiltIn("questions"))?)?.0;
     let is_head = head == name;
+    // A summary tells no attempts apart.
+    let scope = Scope { takes_value: of_head.scope.takes_value && !of_summary, ..of_head.scope };
     let (sql, of_views) = with_columns(conn, sql.trim_end())?;
-    let sql = written_out(&sql, of_head.days)?;
-    let parameters = if is_head { all_parameters(header.days, header.parameters) } else { Vec::new() };
+    let sql = written_out(&sql, scope)?;
+    let parameters = if is_head { all_parameters(scope, header.parameters) } else { Vec::new() };
     let refusal = match is_head {
-        true => Some(written_out(&macros::refusal(&parameters, header.days)?, header.days)?),
+        true => Some(written_out(&macros::refusal(&parameters, scope)?, Scope { takes_value: false, ..scope })?),
         false => None,
     };
     let named: serde_json::Map<String, serde_json::Value> =
@@ -187,7 +192,8 @@ fn split(text: &str) -> Result<(Header, &str)> {
             Some(("answer:", answer)) => answer.clone_into(&mut header.answer),
             Some(("booleans:", names)) => names.clone_into(&mut header.booleans),
             Some(("also:", "summary")) => header.also_of_summary = true,
-            Some(("days:", days)) => header.days = Some(Days::read(days)?),
+            Some(("days:", days)) => header.scope.days = Some(Days::read(days)?),
+            Some(("values:", "one")) => header.scope.takes_value = true,
             Some((name, about)) if name.starts_with(':') => {
                 let (kind, purpose) = about.split_once(" | ").ok_or(Error::BuiltIn("question parameters"))?;
                 let name = name.trim_start_matches(':').to_owned();
@@ -200,14 +206,15 @@ fn split(text: &str) -> Result<(Header, &str)> {
 }
 
 /// A question's parameters; the days come first, since most questions have them.
-fn all_parameters(days: Option<Days>, own: Vec<Parameter>) -> Vec<Parameter> {
+fn all_parameters(scope: Scope, own: Vec<Parameter>) -> Vec<Parameter> {
     let day = |name: &str, purpose: &str| Parameter {
         name: name.to_owned(),
         kind: "day".to_owned(),
         purpose: purpose.to_owned(),
     };
-    let of_days = days.map(|days| [day("from", days.about_from()), day("to", days.about_to())]);
-    of_days.into_iter().flatten().chain(own).collect()
+    let of_days = scope.days.map(|days| [day("from", days.about_from()), day("to", days.about_to())]);
+    let of_value = scope.takes_value.then(slices::parameters);
+    of_days.into_iter().flatten().chain(own).chain(of_value.into_iter().flatten()).collect()
 }
 
 #[cfg(test)]

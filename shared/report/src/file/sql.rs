@@ -65,6 +65,9 @@ impl Ranged {
     /// The statement that creates the file's view, with its column documentation.
     pub(crate) fn view(self) -> String {
         let (name, text) = (self.name_and_text().0, self.text());
+        let text =
+            text.replace("$its_steps($in_days)", "steps_by_day").replace("$its_days($in_days)", "attempts_by_day");
+        let text = text.replace("$of_all", "");
         let days = match self {
             // The platforms that the report is about.
             Self::Funnel => "reported = 1",
@@ -73,7 +76,8 @@ impl Ranged {
         format!("CREATE VIEW {name} AS\n{}", text.replace("$days", days))
     }
 
-    /// The query over the rows that meet the condition `days`: days in the funnel, sessions `x` in the others.
+    /// The query over the rows that meet the condition `days`: days in the funnel, sessions `x` in the others. The funnel's text
+    /// still has names that questions replace.
     pub(crate) fn over(self, days: &str) -> String {
         column_docs::without(&self.text()).replace("$days", days)
     }

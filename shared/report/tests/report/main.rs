@@ -18,6 +18,7 @@ mod file;
 mod html;
 mod limbo;
 mod medians;
+mod one_value;
 mod overview;
 mod queries;
 mod questions;

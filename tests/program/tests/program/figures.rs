@@ -50,6 +50,11 @@ fn number(value: &Value, name: &str) -> u64 {
     value[name].as_u64().unwrap_or_else(|| panic!("no {name} in {value}"))
 }
 
+/// A count that is null where nobody could have reported one; the model has 0 there.
+fn reported(value: &Value, name: &str) -> u64 {
+    if value[name].is_null() { 0 } else { number(value, name) }
+}
+
 fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
@@ -73,9 +78,9 @@ impl Figures {
     pub fn of_answer(answer: &Value) -> Self {
         Self {
             initiated: number(answer, "initiated"),
-            incomplete: number(answer, "incomplete"),
-            abandoned: number(answer, "abandoned"),
-            failed: number(answer, "failed"),
+            incomplete: reported(answer, "incomplete"),
+            abandoned: reported(answer, "abandoned"),
+            failed: reported(answer, "failed"),
             completed: number(answer, "completed"),
             open: number(answer, "open"),
             measured: number(answer, "measured"),
@@ -85,7 +90,7 @@ impl Figures {
                 (text(&day["date"]).unwrap(), text(&day["section"]), number(day, "abandoned"))
             }),
             actions: list(answer, "actions", |action| {
-                (u8::try_from(number(action, "catalogueRow")).unwrap(), number(action, "abandoned"))
+                (u8::try_from(number(action, "catalogueRow")).unwrap(), reported(action, "abandoned"))
             }),
             elsewhere: list(answer, "otherCauses", |other| {
                 let cause = text(&other["cause"]).unwrap();

@@ -41,6 +41,7 @@ mod model;
 mod notices;
 mod numbers;
 mod oidc;
+mod one_value;
 mod openapi;
 mod operations;
 mod operators;

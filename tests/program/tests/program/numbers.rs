@@ -2,6 +2,7 @@
 
 use crate::figures::{Asked, Figures, rounded};
 use crate::model::{delivered, devices_at, instant, received, sample};
+use crate::one_value::values_agree;
 use crate::overview::overviews_agree;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -56,6 +57,7 @@ async fn demo_file_api_and_model_agree() {
     drill_down_agrees(&api, &asked).await;
     slices_agree(&api, &asked[0], &sample).await;
     slices_agree(&api, &asked[6], &sample).await;
+    values_agree(&api, &[&asked[1], &asked[6], &asked[8]], &asked[2].from, &sample).await;
     for one in [&asked[0], &asked[2]] {
         apps_agree(&api, one, &sample).await;
     }

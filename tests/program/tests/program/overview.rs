@@ -54,7 +54,8 @@ async fn usual(api: &Client) -> Value {
     api.json("/api/reports/overview").await
 }
 
-fn agrees(
+/// Compares an answer with the overview of these devices, and takes along what scipy is to check.
+pub fn agrees(
     answer: &Value,
     asked: &Asked,
     kept_from: &str,

@@ -132,10 +132,12 @@ export function funnel({ title, hideTitle, steps, empty = 'No step was reported.
       render: (step) => orNotReported(step.medianSeconds, seconds, isReported(step) ? 0 : 1),
     },
   ];
+  // Where no time is kept there is no column of times.
+  const shown = steps.some((step) => step.medianSeconds !== undefined) ? columns : columns.slice(0, -1);
   return h(
     'div',
     { class: 'chart bars' },
-    dataTable({ caption: title, hideCaption: hideTitle, columns, rows: steps, empty }),
+    dataTable({ caption: title, hideCaption: hideTitle, columns: shown, rows: steps, empty }),
   );
 }
 

@@ -7,7 +7,7 @@
  */
 
 import { h } from './dom.js';
-import { count } from './format.js';
+import { count, plural } from './format.js';
 import { dataTable } from './table.js';
 import { report } from './words.js';
 
@@ -17,15 +17,19 @@ const SOURCES = 'https://github.com/vestibule/vestibule/blob/main/docs/SOURCES.m
 const REPORTS = ['starts', 'steps', 'stops', 'failures', 'ends', 'compliance'];
 
 /**
- * @param {{from?: string|null, to?: string|null, os?: string|null}} asked
+ * @param {{from?: string|null, to?: string|null, os?: string|null, model?: string|null, osVersion?: string|null,
+ *   enrollmentType?: string|null, source?: string|null, tag?: string|null, without?: string|null}} asked
  * @param {{api: Source, signal: AbortSignal}} options
  * @returns {Promise<Answer|null>} what those numbers stand on, where it can be had
  */
-export const askCoverage = ({ from, to, os }, { api, signal }) =>
-  api.get('getCoverage', { from, to, os }, { signal }).catch((error) => {
+export const askCoverage = (asked, { api, signal }) => {
+  const { from, to, os, model, osVersion, enrollmentType, source, tag, without } = asked;
+  const all = { from, to, os, model, osVersion, enrollmentType, source, tag, without };
+  return api.get('getCoverage', all, { signal }).catch((error) => {
     if (error.name === 'AbortError' || error.status === 401) throw error;
     return null;
   });
+};
 
 const isLacking = (sender) => sender.lacking > 0;
 
@@ -68,6 +72,14 @@ export function senderTable(senders) {
  * @returns {HTMLElement|null}
  */
 export function coverageLine(coverage) {
+  if (coverage?.slice && coverage.initiated) {
+    return h(
+      'p',
+      { class: 'quiet', 'data-key': 'coverage' },
+      `Of these ${plural(coverage.initiated, 'enrollment')}, the start is reported of ${count(coverage.measured)}, screens of ${count(coverage.withSteps)}. `,
+      'Which senders took part is not kept for a part of the enrollments.',
+    );
+  }
   if (!coverage?.sentence) return null;
   return h(
     'details',

@@ -100,6 +100,7 @@ let isOpen = false;
  * @param {number} [options.usual] the preset that is shown without parameters
  * @param {{from: string|null, to: string|null}} [options.compare] the days compared with, where the view does
  * @param {Choice[]} [options.choices]
+ * @param {any} [options.more] fields that act by themselves
  * @returns {HTMLElement}
  */
 export function filterForm({
@@ -112,6 +113,7 @@ export function filterForm({
   usual = 14,
   compare,
   choices = [],
+  more = null,
 }) {
   const apply = (form) => {
     for (const [from, to] of [
@@ -227,7 +229,37 @@ export function filterForm({
             }),
       ),
     ),
+    more,
     h('button', { type: 'submit' }, 'Apply'),
+  );
+}
+
+/**
+ * Filters that a form has no field for, each with a link that removes it.
+ * @param {string} path of the view
+ * @param {URLSearchParams} parameters of its address
+ * @param {Object<string, (value: string) => string>} words of each such filter, by its parameter
+ * @returns {HTMLElement|null}
+ */
+export function filterChips(path, parameters, words) {
+  const shown = Object.keys(words).filter((name) => parameters.get(name));
+  if (!shown.length) return null;
+  return h(
+    'ul',
+    { class: 'chips', role: 'list', 'aria-label': 'More filters', 'data-key': 'chips' },
+    shown.map((name) => {
+      const without = Object.fromEntries(parameters);
+      delete without[name];
+      delete without.cursor;
+      const text = words[name](parameters.get(name) ?? '');
+      return h(
+        'li',
+        { 'data-key': name },
+        text,
+        ' ',
+        h('a', { href: addressOf(path, without), 'aria-label': `Remove the filter “${text}”` }, 'Remove'),
+      );
+    }),
   );
 }
 

@@ -5,13 +5,14 @@
  */
 
 import { h, patch } from '../kit/dom.js';
-import { calendar, filterForm, keptRange, OS_CHOICE, rangeIn } from '../kit/filters.js';
+import { calendar, filterChips, filterForm, keptRange, OS_CHOICE, rangeIn } from '../kit/filters.js';
 import { askCoverage, coverageLine } from '../kit/coverage.js';
 import { addDays, dateTime, day, minutes, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
 import { asOf, outcomeBadge, pageHead } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
+import { VALUE_WORDS } from './one-value.js';
 
 const FILTERS = [
   'from',
@@ -49,37 +50,10 @@ const CHIPS = {
   action: (value) => `At: ${words.action(value)}`,
   screen: (value) => `Screen: ${words.screen(value)}`,
   catalogueRow: (value) => (value === '0' ? 'Without a row' : `Row ${value} of the catalogue`),
-  model: (value) => `${words.slice('model')}: ${value}`,
-  osVersion: (value) => `${words.slice('osVersion')}: ${value}`,
-  enrollmentType: (value) => `${words.slice('enrollmentType')}: ${value}`,
-  source: (value) => `${words.slice('source')}: ${value}`,
-  tag: (value) => `${words.slice(value.split('=')[0])}: ${value.slice(value.indexOf('=') + 1)}`,
-  without: (value) => `${words.slice(value)}: not reported`,
+  ...VALUE_WORDS,
   failureCode: (value) => `Error code: ${value}`,
   enrollmentKey: (value) => `Device: ${value}`,
 };
-
-function chips(parameters) {
-  const shown = Object.keys(CHIPS).filter((name) => parameters.get(name));
-  if (!shown.length) return null;
-  return h(
-    'ul',
-    { class: 'chips', role: 'list', 'aria-label': 'More filters', 'data-key': 'chips' },
-    shown.map((name) => {
-      const without = Object.fromEntries(parameters);
-      delete without[name];
-      delete without.cursor;
-      const text = CHIPS[name](parameters.get(name));
-      return h(
-        'li',
-        { 'data-key': name },
-        text,
-        ' ',
-        h('a', { href: addressOf('attempts', without), 'aria-label': `Remove the filter “${text}”` }, 'Remove'),
-      );
-    }),
-  );
-}
 
 const where = (one) => {
   if (!one.action && !one.section) return one.outcome === 'completed' ? null : NOT_REPORTED;
@@ -179,7 +153,7 @@ export default {
       ),
       h('p', null, h('a', { href: addressOf('incomplete', backFilter) }, '← Incomplete enrollments')),
       filterForm({ path: 'attempts', parameters, navigate, range, today, usual: 0, choices: CHOICES }),
-      chips(parameters),
+      filterChips('attempts', parameters, CHIPS),
       coverageLine(coverage),
       h(
         'section',

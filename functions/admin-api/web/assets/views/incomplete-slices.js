@@ -10,6 +10,7 @@ import { count, orNotReported, plural, rate } from '../kit/format.js';
 import { addressOf } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
+import { filterOf, isOfOne, OF_ALL } from './one-value.js';
 
 /** Values that are listed; the others are one line. */
 const LISTED = 10;
@@ -28,22 +29,13 @@ export async function askSlices({ from, to, os, by }, { api, signal }) {
   }
 }
 
-/** By what attempts of every organisation are told apart; the others are its tags. */
-const OF_ALL = words.choices('slice').map(([name, title]) => ({ name, title }));
-
-/** What leads to the attempts of a line. */
-function filterOf(by, value) {
-  if (value === null) return { without: by };
-  return OF_ALL.some(({ name }) => name === by) ? { [by]: value } : { tag: `${by}=${value}` };
-}
-
 /**
  * @param {Answer|null} slices
  * @param {URLSearchParams} parameters of the view
  * @returns {HTMLElement|null}
  */
 export function slicesCard(slices, parameters) {
-  if (!slices || !slices.values.length) return null;
+  if (!slices || !slices.values.length || isOfOne(parameters)) return null;
   const links = (one, more) =>
     addressOf('attempts', {
       from: slices.from,
@@ -66,6 +58,9 @@ export function slicesCard(slices, parameters) {
       title,
     );
   const { rest } = slices;
+  // The same report of these attempts alone.
+  const alone = (one) =>
+    addressOf('incomplete', { ...Object.fromEntries(parameters), by: null, ...filterOf(slices.by, one.value) });
   const rows = rest.values ? [...slices.values, { ...rest, isRest: true }] : slices.values;
   const name = (one) => (one.isRest ? `${plural(rest.values, 'other')}` : (one.value ?? 'Not reported'));
   const linked = (one, number, more) =>
@@ -91,7 +86,12 @@ export function slicesCard(slices, parameters) {
       hideCaption: true,
       key: (one) => (one.isRest ? 'rest' : `value ${one.value}`),
       columns: [
-        { key: 'value', label: words.slice(slices.by), class: 'wrap', render: name },
+        {
+          key: 'value',
+          label: words.slice(slices.by),
+          class: 'wrap',
+          render: (one) => (one.isRest ? name(one) : h('a', { href: alone(one) }, name(one))),
+        },
         { key: 'initiated', label: 'Initiated', numeric: true, render: (one) => linked(one, one.initiated, {}) },
         {
           key: 'abandoned',

@@ -9,7 +9,7 @@
 import { funnel } from '../kit/chart.js';
 import { lineChart } from '../kit/line-chart.js';
 import { h, patch } from '../kit/dom.js';
-import { calendar, filterForm, lastDays, OS_CHOICE, rangeIn } from '../kit/filters.js';
+import { calendar, filterChips, filterForm, lastDays, OS_CHOICE, rangeIn } from '../kit/filters.js';
 import { askCoverage, coverageLine } from '../kit/coverage.js';
 import { addDays, count, dateIn, day, daysBetween, decimal, orNotReported, plural, rate } from '../kit/format.js';
 import { asOf, notice, pageHead, tile, tiles } from '../kit/parts.js';
@@ -18,8 +18,11 @@ import { summaryFirst } from '../file/summary-first.js';
 import * as words from '../kit/words.js';
 import { placesTable, topPlace } from './incomplete-places.js';
 import { askSlices, slicesCard } from './incomplete-slices.js';
+import { askedValue, isOfOne, VALUE_WORDS, valuePicker, valueWords } from './one-value.js';
 import { annotations } from './annotations.js';
 import { askWebEnrollment, webEnrollmentCard } from './web-enrollment.js';
+
+const PARAMETERS = ['from', 'to', 'os', 'section', 'model', 'osVersion', 'enrollmentType', 'source', 'tag', 'without'];
 
 const NO_SECTION = 'No section reported';
 
@@ -151,7 +154,7 @@ function funnelCard(report, links) {
             entered: step.entered,
             left: step.left,
             abandoned: step.abandoned,
-            medianSeconds: step.medianSeconds,
+            medianSeconds: report.slice ? undefined : step.medianSeconds,
             href: step.abandoned ? links({ action: step.action, section: null, outcome: 'abandoned' }) : null,
           })),
         })
@@ -160,18 +163,21 @@ function funnelCard(report, links) {
     h(
       'p',
       { class: 'quiet' },
-      'The end of a bar, in the other colour, shows attempts that were abandoned at the step. The median counts attempts that went on.',
+      'The end of a bar, in the other colour, shows attempts that were abandoned at the step. ',
+      report.slice
+        ? 'Median times are not kept for a part of the attempts.'
+        : 'The median counts attempts that went on.',
     ),
   );
 }
 
 /** The period before, if it is still kept completely. */
-async function previous(report, { api, tenant, signal }) {
+async function previous(report, ofOne, { api, tenant, signal }) {
   const days = daysBetween(report.from, report.to);
   const from = addDays(report.from, -days);
   const oldest = addDays(dateIn(report.asOf, report.timeZone), -(tenant.settings?.retentionDays ?? 0));
   if (from < oldest) return null;
-  const asked = { from, to: report.from, os: report.os, section: report.section };
+  const asked = { from, to: report.from, os: report.os, section: report.section, ...ofOne };
   return new Promise((resolve, reject) => {
     // Only its sums are shown, so the slow parts of the answer are not requested.
     const enough = new AbortController();
@@ -234,16 +240,25 @@ export default {
     const inAddress = rangeIn(parameters);
     /** @type {{from: any, to: any}} */
     const range = inAddress.from || inAddress.to ? inAddress : usual;
-    const asked = Object.fromEntries(['from', 'to', 'os', 'section'].map((name) => [name, parameters.get(name)]));
-    const form = filterForm({
+    const asked = Object.fromEntries(PARAMETERS.map((name) => [name, parameters.get(name)]));
+    const ofOne = askedValue(parameters);
+    const picker = valuePicker({
+      context,
       path: 'incomplete',
       parameters,
-      navigate,
-      range,
-      today,
-      choices: [OS_CHOICE, { name: 'section', label: 'Section', options: words.choices('section') }],
+      redraw: () => newest && draw(newest, before),
     });
-    if (isNew) patch(root, pageHead('Incomplete enrollments', 'Where people give up while enrolling a device'), form);
+    const form = () =>
+      filterForm({
+        path: 'incomplete',
+        parameters,
+        navigate,
+        range,
+        today,
+        choices: [OS_CHOICE, { name: 'section', label: 'Section', options: words.choices('section') }],
+        more: picker.fields(),
+      });
+    if (isNew) patch(root, pageHead('Incomplete enrollments', 'Where people give up while enrolling a device'), form());
 
     let coverage = null;
     let web = null;
@@ -255,15 +270,24 @@ export default {
     const draw = (report, before) => {
       if (signal.aborted) return;
       const links = (filter) =>
-        addressOf('attempts', { from: report.from, to: report.to, os: report.os, section: report.section, ...filter });
+        addressOf('attempts', {
+          from: report.from,
+          to: report.to,
+          os: report.os,
+          section: report.section,
+          ...ofOne,
+          ...filter,
+        });
       patch(
         root,
         pageHead(
           'Incomplete enrollments',
           `${day(report.from)} to ${day(addDays(report.to, -1))}, ${words.platform(report.os ?? 'both')}. `,
+          isOfOne(parameters) ? `Only ${valueWords(parameters)}. ` : null,
           asOf(report.asOf, report.timeZone, report),
         ),
-        form,
+        form(),
+        filterChips('incomplete', parameters, VALUE_WORDS),
         keptNotice(report, tenant),
         coverageLine(coverage),
         headline(report, links),
@@ -281,7 +305,13 @@ export default {
         report.abandoned === null ? null : placesTable(report, links, parameters),
         funnelCard(report, links),
         slicesCard(slices, parameters),
-        webEnrollmentCard(web),
+        isOfOne(parameters)
+          ? h(
+              'p',
+              { class: 'quiet', 'data-key': 'not-kept' },
+              'Other models, versions, types, senders and tags, and web-based enrollment are not kept for a part of the attempts.',
+            )
+          : webEnrollmentCard(web),
       );
     };
     /** @type {Promise<void>|null} */
@@ -294,7 +324,7 @@ export default {
     const askStanding = () => {
       const asked = { ...range, os: parameters.get('os') };
       standing ??= Promise.all([
-        askCoverage(asked, context).then((found) => {
+        askCoverage({ ...asked, ...ofOne }, context).then((found) => {
           coverage = found;
           if (newest) draw(newest, before);
         }),
@@ -302,11 +332,14 @@ export default {
           web = found;
           if (newest) draw(newest, before);
         }),
-        askSlices({ ...asked, by: parameters.get('by') }, context).then((found) => {
-          slices = found;
-          shownSlices = { key: sliced, answer: found };
-          if (newest) draw(newest, before);
-        }),
+        isOfOne(parameters)
+          ? null
+          : askSlices({ ...asked, by: parameters.get('by') }, context).then((found) => {
+              slices = found;
+              shownSlices = { key: sliced, answer: found };
+              if (newest) draw(newest, before);
+            }),
+        picker.ask(range),
         noted.ask(range).then(() => {
           if (newest) draw(newest, before);
         }),
@@ -321,7 +354,7 @@ export default {
       newest = report;
       draw(report, before);
       askStanding();
-      comparison ??= previous(report, context).then((found) => {
+      comparison ??= previous(report, ofOne, context).then((found) => {
         before = found;
         draw(newest, before);
       });

@@ -11,6 +11,7 @@ import { dataTable } from '../kit/table.js';
 import { addressOf } from '../kit/address.js';
 import * as words from '../kit/words.js';
 import { appAddress } from './app-parts.js';
+import { filterOf } from './one-value.js';
 
 /** Null where it can't be had: in a file of an earlier version, or in a summary. */
 const orNull = (asked) =>
@@ -21,9 +22,15 @@ const orNull = (asked) =>
 
 /**
  * @param {{api: Source, signal: AbortSignal}} context
+ * @param {Record<string, any>} ofOne the model, version, type, sender or tag that it is of alone
  * @returns {Promise<{of: Answer|null, slices: Answer|null, apps: Answer|null}>} by step and others, by model and others, by app
  */
-export async function askGotWorse({ api, signal }) {
+export async function askGotWorse({ api, signal }, ofOne) {
+  const { model, osVersion, enrollmentType, source, tag, without } = ofOne;
+  const asked = { model, osVersion, enrollmentType, source, tag, without };
+  if (Object.values(asked).some(Boolean)) {
+    return { of: await orNull(api.get('getGotWorse', asked, { signal })), slices: null, apps: null };
+  }
   const [of, slices, apps] = await Promise.all([
     orNull(api.get('getGotWorse', null, { signal })),
     orNull(api.get('getGotWorseSlices', null, { signal })),
@@ -55,8 +62,8 @@ function worseName(one) {
   return one.name.startsWith('0x') ? one.name : words.failureCategory(one.name);
 }
 
-function address(one, { from, to }) {
-  const span = { from, to };
+function address(one, { from, to, slice }) {
+  const span = { from, to, ...(slice ? filterOf(slice.by, slice.value) : {}) };
   if (one.kind === 'step') return addressOf('attempts', { ...span, os: 'all', action: one.name, outcome: 'abandoned' });
   if (one.kind === 'platform') return addressOf('incomplete', { ...span, os: one.name });
   if (one.kind === 'espProfile') return addressOf('sessions', { ...span, profileId: one.name });
@@ -145,8 +152,17 @@ export function worseCard(answers) {
     { class: 'card', 'data-key': 'worse' },
     h('div', { class: 'card-head' }, h('h2', null, 'What got worse'), h('p', { class: 'quiet' }, span)),
     worseList(answer, 'What got worse, most people affected first', (found) =>
-      plural(found, 'step, platform, failure or profile', 'steps, platforms, failures and profiles'),
+      answer.slice
+        ? plural(found, 'step or platform', 'steps and platforms')
+        : plural(found, 'step, platform, failure or profile', 'steps, platforms, failures and profiles'),
     ),
+    answer.slice
+      ? h(
+          'p',
+          { class: 'quiet' },
+          'Failures, profiles, apps and other models, versions, types, senders and tags are not kept for a part of the attempts.',
+        )
+      : null,
     answers.slices
       ? [
           h('h3', null, 'On which devices, from which senders'),

@@ -7,7 +7,7 @@
  */
 
 import { h, patch } from '../kit/dom.js';
-import { calendar, filterForm, lastDays, OS_CHOICE, rangeIn } from '../kit/filters.js';
+import { calendar, filterChips, filterForm, lastDays, OS_CHOICE, rangeIn } from '../kit/filters.js';
 import { askCoverage, coverageLine } from '../kit/coverage.js';
 import { addDays, count, day, orNotReported, rate } from '../kit/format.js';
 import { asOf, pageHead, tile, tiles } from '../kit/parts.js';
@@ -18,8 +18,22 @@ import * as words from '../kit/words.js';
 import { stepsTable } from './overview-steps.js';
 import { annotations } from './annotations.js';
 import { askGotWorse, worseCard } from './overview-worse.js';
+import { askedValue, isOfOne, VALUE_WORDS, valuePicker, valueWords } from './one-value.js';
 
-const PARAMETERS = ['from', 'to', 'os', 'section', 'compareFrom', 'compareTo'];
+const PARAMETERS = [
+  'from',
+  'to',
+  'os',
+  'section',
+  'compareFrom',
+  'compareTo',
+  'model',
+  'osVersion',
+  'enrollmentType',
+  'source',
+  'tag',
+  'without',
+];
 
 const span = (from, to) => `${day(from)} to ${day(addDays(to, -1))}`;
 
@@ -163,6 +177,8 @@ export default {
     /** @type {{from: any, to: any}} */
     const range = inAddress.from || inAddress.to ? inAddress : usual;
     const asked = Object.fromEntries(PARAMETERS.map((name) => [name, parameters.get(name)]));
+    const ofOne = askedValue(parameters);
+    const picker = valuePicker({ context, path: 'overview', parameters, redraw: () => draw() });
     const form = (overview) =>
       filterForm({
         path: 'overview',
@@ -172,6 +188,7 @@ export default {
         today: yesterday,
         compare: overview ? { from: overview.compareFrom, to: overview.compareTo } : { from: null, to: null },
         choices: [OS_CHOICE, { name: 'section', label: 'Section', options: words.choices('section') }],
+        more: picker.fields(),
       });
     if (isNew) patch(root, pageHead('Overview', 'How many give up while enrolling a device'), form(null));
 
@@ -184,15 +201,24 @@ export default {
     const draw = () => {
       if (signal.aborted || !newest) return;
       const links = (filter) =>
-        addressOf('attempts', { from: newest.from, to: newest.to, os: newest.os, section: newest.section, ...filter });
+        addressOf('attempts', {
+          from: newest.from,
+          to: newest.to,
+          os: newest.os,
+          section: newest.section,
+          ...ofOne,
+          ...filter,
+        });
       patch(
         root,
         pageHead(
           'Overview',
           `${span(newest.from, newest.to)}, ${words.platform(newest.os ?? 'both')}, compared with ${span(newest.compareFrom, newest.compareTo)}. `,
+          isOfOne(parameters) ? `Only ${valueWords(parameters)}. ` : null,
           newest.leftOut ? `${day(newest.leftOut)} is left out, since it is not over. ` : null,
           asOf(newest.asOf, newest.timeZone, newest),
         ),
+        filterChips('overview', parameters, VALUE_WORDS),
         headline(newest, links, Boolean(context.file)),
         tileRow(newest, links),
         coverageLine(coverage),
@@ -209,12 +235,15 @@ export default {
       draw();
       // A server without recent requests is asked one question first.
       others ??= Promise.all([
-        askCoverage({ from: overview.from, to: overview.to, os: parameters.get('os') }, context).then((found) => {
-          coverage = found;
-          draw();
-        }),
+        askCoverage({ from: overview.from, to: overview.to, os: parameters.get('os'), ...ofOne }, context).then(
+          (found) => {
+            coverage = found;
+            draw();
+          },
+        ),
         noted.ask({ from: overview.weeks[0]?.from ?? overview.from, to: null }).then(draw),
-        askGotWorse(context).then((found) => {
+        picker.ask({ from: overview.from, to: overview.to }),
+        askGotWorse(context, ofOne).then((found) => {
           worse = found;
           draw();
         }),

@@ -46,20 +46,20 @@ const WORSE_COLUMNS: &str = "w.k AS affected, w.n AS n, 1.0 * w.k / w.n AS rate,
   w.k - 1.0 * w.k_before * w.n / w.n_before AS excess, w.z AS z, w.p AS p,
   (SELECT $day(s.day) FROM splits s WHERE s.kind = w.kind AND s.name = w.name AND s.place = 1) AS since";
 
-/// What got worse by step, platform, failure and profile: see [`JUDGED`].
-const CHANGES: &str = "$changed_days,
+/// What got worse by step, platform, failure and profile: see [`JUDGED`]. Of one value alone by step and platform: failures
+/// and sessions are not counted by value.
+const CHANGES: &str = "$changed_days$picked,
   failed AS MATERIALIZED (
     -- Codes of a number, else categories: a summary leaves out what else senders may have written.
     SELECT CASE WHEN code GLOB '0x[0-9a-f]*' THEN code ELSE category END AS name, day, sum(failed) AS failed
     FROM failures_by_day
-    WHERE $between(compare_first, last) AND subject = 'attempt' AND (code GLOB '0x[0-9a-f]*' OR category IS NOT NULL)
+    WHERE NOT $is_one AND $between(compare_first, last) AND subject = 'attempt' AND (code GLOB '0x[0-9a-f]*' OR category IS NOT NULL)
     GROUP BY 1, day),
   daily AS MATERIALIZED (
-    SELECT 'step' AS kind, action AS name, day, sum(gave_up) AS k, sum(reached) AS n FROM steps_by_day
-    WHERE $between(compare_first, last) GROUP BY action, day
+    SELECT 'step' AS kind, action AS name, day, sum(gave_up) AS k, sum(reached) AS n FROM $its_steps($between(compare_first, last)) GROUP BY action, day
     UNION ALL
-    SELECT 'platform', platform, day, abandoned_measured, measured FROM attempts_by_day
-    WHERE $between(compare_first, last) AND platform IS NOT NULL
+    SELECT 'platform', platform, day, sum(abandoned_measured), sum(measured) FROM $its_days($between(compare_first, last))
+    WHERE platform IS NOT NULL GROUP BY platform, day
     UNION ALL
     SELECT 'failure', x.name, t.day, coalesce(f.failed, 0), t.initiated
     FROM (SELECT DISTINCT name FROM failed) x
@@ -67,7 +67,7 @@ const CHANGES: &str = "$changed_days,
     LEFT JOIN failed f ON f.name = x.name AND f.day = t.day
     UNION ALL
     SELECT 'espProfile', profile_id, day, sum(failed) + sum(timed_out), sum(n) FROM esp_by_day
-    WHERE $between(compare_first, last) AND profile_id IS NOT NULL GROUP BY profile_id, day),
+    WHERE NOT $is_one AND $between(compare_first, last) AND profile_id IS NOT NULL GROUP BY profile_id, day),
   $judged";
 
 /// What got worse by model, OS version, enrollment type, sender and tag: see [`JUDGED`]. The name of a tag has its key.

@@ -3,7 +3,7 @@
 -- answer: rows
 -- booleans: starts, steps, stops, failures, ends, compliance, deviceTime
 WITH $asked,
-  started AS (SELECT coalesce(sum(initiated), 0) AS initiated FROM attempts_by_day WHERE $reported),
+  started AS (SELECT coalesce(sum(initiated), 0) AS initiated FROM $its_days($days) WHERE $of_os),
   $senders
 SELECT source, starts, steps, stops, failures, ends, compliance, device_time, attempts, measured, with_steps, lacking,
   reports, lacks, sentence

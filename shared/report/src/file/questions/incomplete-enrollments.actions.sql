@@ -7,7 +7,7 @@ WITH $asked,
       max(nullif(limit_minutes, 0)) AS longest
     FROM $ended WHERE catalogue_row > 0 AND abandoned > 0 GROUP BY catalogue_row),
   stepped AS (
-    SELECT coalesce(sum(initiated), 0) AS initiated, coalesce(sum(with_steps), 0) AS n FROM attempts_by_day WHERE $reported)
+    SELECT coalesce(sum(initiated), 0) AS initiated, coalesce(sum(with_steps), 0) AS n FROM $its_days($days) WHERE $of_os)
 SELECT r.number AS catalogue_row, s.name AS section, k.name AS action, sc.name AS screen, r.platform AS platform,
   r.how AS how,
   CASE WHEN c.abandoned > 0 THEN c.abandoned WHEN stepped.n > 0 OR stepped.initiated = 0 THEN 0 END AS abandoned,

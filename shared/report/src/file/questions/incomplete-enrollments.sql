@@ -4,6 +4,7 @@
 -- answer: row
 -- also: summary
 -- days: recent
+-- values: one
 -- :os attempts of | One platform, or `all`; without it iOS/iPadOS and Android.
 -- :section sections | One section; without it all, and places outside the sections.
 WITH $asked,
@@ -11,7 +12,7 @@ WITH $asked,
     SELECT coalesce(sum(initiated), 0) AS initiated, coalesce(sum(completed), 0) AS completed,
       coalesce(sum(open), 0) AS open, coalesce(sum(measured), 0) AS measured, coalesce(sum(judged), 0) AS judged,
       coalesce(sum(with_steps), 0) AS with_steps
-    FROM attempts_by_day WHERE $reported),
+    FROM $its_days($days) WHERE $of_os),
   ended AS (
     SELECT coalesce(sum(abandoned), 0) AS abandoned, coalesce(sum(failed), 0) AS failed,
       coalesce(sum(abandoned_measured), 0) AS abandoned_measured,
@@ -20,12 +21,12 @@ WITH $asked,
     FROM $ended),
   counted AS (
     SELECT CASE WHEN abandoned > 0 OR initiated = 0 OR EXISTS (
-        SELECT 1 FROM coverage_by_day WHERE $reported AND (starts = 1 OR stops = 1)) THEN abandoned END AS abandoned,
+        SELECT 1 FROM $its_seen($days) WHERE $of_os AND stops) THEN abandoned END AS abandoned,
       CASE WHEN failed > 0 OR initiated = 0 OR EXISTS (
-        SELECT 1 FROM coverage_by_day WHERE $reported AND failures = 1) THEN failed END AS failed
+        SELECT 1 FROM $its_seen($days) WHERE $of_os AND failures) THEN failed END AS failed
     FROM started CROSS JOIN ended)
 SELECT $as_of, $time_zone, $day(first) AS "from", $day(last) AS "to", $os,
-  (SELECT name FROM sections WHERE name = :section COLLATE NOCASE) AS section,
+  (SELECT name FROM sections WHERE name = :section COLLATE NOCASE) AS section, $slice_json,
   initiated, coalesce(counted.abandoned + counted.failed, counted.abandoned, counted.failed) AS incomplete,
   counted.abandoned AS abandoned, counted.failed AS failed, completed, open,
   measured, initiated - measured AS only_end_reported, abandoned_measured,

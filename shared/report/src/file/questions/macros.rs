@@ -2,7 +2,7 @@
 //! refuses invalid parameters.
 
 use crate::error::{Error, Result};
-use crate::file::questions::{apps, changes, statistics};
+use crate::file::questions::{apps, changes, slices, statistics};
 use crate::file::sql::{self, Ranged};
 
 /// A parameter: its name, which values are valid, and what it is for.
@@ -10,6 +10,14 @@ pub(super) struct Parameter {
     pub name: String,
     pub kind: String,
     pub purpose: String,
+}
+
+/// How a question takes what it is about.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Scope {
+    pub days: Option<Days>,
+    /// Whether it can be about the attempts of one model, version, type, sender or tag.
+    pub takes_value: bool,
 }
 
 /// How a question takes its range of days.
@@ -169,11 +177,11 @@ const ADVICE: &str = "(SELECT json_group_array(json_object(
 
 /// The senders of the attempts in `started`, each with what it reports and leaves out, in words. `lacking` counts the
 /// attempts in which no other sender reported it either: if an attempt has two senders, one may report what the other
-/// does not.
+/// does not. None of one value alone: which senders took part in what is not kept by value.
 const SENDERS: &str = "summed AS (
     SELECT source, starts, steps, stops, failures, ends, compliance, device_time, sum(attempts) AS attempts,
       sum(measured) AS measured, sum(with_steps) AS with_steps
-    FROM coverage_by_day WHERE $reported
+    FROM coverage_by_day WHERE NOT $is_one AND $reported
     GROUP BY source, starts, steps, stops, failures, ends, compliance, device_time),
   worded AS (
     SELECT s.*,
@@ -210,14 +218,14 @@ const TOTALS: &str = "ranges (period, first, last) AS (
     SELECT period, coalesce(sum(initiated), 0) AS initiated, coalesce(sum(completed), 0) AS completed,
       coalesce(sum(open), 0) AS open, coalesce(sum(measured), 0) AS measured, coalesce(sum(judged), 0) AS judged,
       coalesce(sum(completed_judged), 0) AS completed_judged, coalesce(sum(with_steps), 0) AS with_steps
-    FROM ranges LEFT JOIN attempts_by_day ON day >= first AND day < last AND $of_os GROUP BY period),
+    FROM ranges LEFT JOIN $its_days($in_both) ON day >= first AND day < last AND $of_os GROUP BY period),
   stopped AS (
     SELECT period, coalesce(sum(abandoned), 0) AS abandoned, coalesce(sum(failed), 0) AS failed,
       coalesce(sum(abandoned_measured), 0) AS abandoned_measured
     FROM ranges LEFT JOIN $ended_where($in_either) ON day >= first AND day < last GROUP BY period),
   covered AS (
-    SELECT period, max(starts = 1 OR stops = 1) AS stops, max(failures) AS failures
-    FROM ranges LEFT JOIN coverage_by_day ON day >= first AND day < last AND $of_os GROUP BY period),
+    SELECT period, max(stops) AS stops, max(failures) AS failures
+    FROM ranges LEFT JOIN $its_seen($in_both) ON day >= first AND day < last AND $of_os GROUP BY period),
   totals AS MATERIALIZED (
     SELECT s.*, initiated - open AS ended, e.abandoned_measured AS abandoned_measured,
       CASE WHEN abandoned > 0 OR initiated = 0 OR stops THEN abandoned END AS abandoned,
@@ -228,34 +236,15 @@ const TOTALS: &str = "ranges (period, first, last) AS (
 const STEPS: &str = "steps AS MATERIALIZED (
     SELECT period, step AS at_step, action AS at_action, sum(reached) AS reached, sum(went_on) AS went_on,
       sum(gave_up) AS gave_up, sum(failed) AS failed, sum(still_there) AS still_there, sum(not_reported) AS not_reported
-    FROM ranges CROSS JOIN steps_by_day WHERE day >= first AND day < last AND $of_os AND $in_section
+    FROM ranges CROSS JOIN $its_steps($in_both) WHERE day >= first AND day < last AND $of_os AND $in_section
     GROUP BY period, step, action)";
 
 /// The incomplete attempts of the days, platforms and section asked for. Places and causes are numbers: names are looked
 /// up for what is added up, not for each of thousands of rows.
 const ENDED: &str = "(SELECT day, section_id, action_id, cause_id, catalogue_row, limit_minutes, part, abandoned, failed, abandoned_measured
-    FROM (
-      SELECT d.*, $part(d) AS part, p.name AS platform, p.reported AS reported
-      FROM platforms p CROSS JOIN daily_incomplete d WHERE d.platform_id = p.id)
-    WHERE $1 AND $of_os AND (:section IS NULL OR section_id IN (
+    FROM (SELECT d.*, $part(d) AS part FROM $its_places($1) d)
+    WHERE $of_os AND (:section IS NULL OR section_id IN (
       SELECT id FROM sections WHERE name = :section COLLATE NOCASE)))";
-
-/// The rows of one of the tables of slices (`$1`) that are of the slice asked for.
-const SLICE: &str = "(
-      SELECT d.*, p.name AS platform, p.reported AS reported
-      FROM slices k CROSS JOIN $1 d CROSS JOIN platforms p
-      WHERE k.name = coalesce(:by, 'model') COLLATE NOCASE AND d.slice_id = k.id AND p.id = d.platform_id)";
-
-/// The values of the slice asked for with what became of their attempts, the commonest first.
-const SLICED: &str = "sliced AS MATERIALIZED (
-    SELECT s.*, nullif(w.text, '') AS value,
-      row_number() OVER (ORDER BY s.initiated DESC, s.value_word = 0, w.text, s.value_word) AS place
-    FROM (
-      SELECT value_word, sum(initiated) AS initiated, sum(completed) AS completed, sum(abandoned) AS abandoned,
-        sum(failed) AS failed, sum(open) AS open, sum(measured) AS measured,
-        sum(abandoned_measured) AS abandoned_measured, sum(judged) AS judged
-      FROM $slice(daily_slices) WHERE $reported GROUP BY value_word) s
-    LEFT JOIN words w ON w.id = s.value_word)";
 
 /// The columns of `esp_session_list` that describe a session.
 const SESSION: &str = "session_id, enrollment_key, attempt_id, sender_session_id, device_name, user_principal_name, os_version, started_at,
@@ -334,7 +323,7 @@ const SINCE: &str = "$1.attempt_no >= (
         SELECT CAST(m.value AS INTEGER) / 1000 - $2 * 86400 FROM meta m WHERE m.key = 'asOfMillis')";
 
 /// The text that replaces a name; `$1` and `$2` are its arguments.
-fn definition(name: &str, days: Option<Days>) -> Option<String> {
+fn definition(name: &str, scope: Scope) -> Option<String> {
     let text = match name {
         "as_of" => "(SELECT value FROM meta WHERE key = 'asOf') AS as_of",
         "time_zone" => "(SELECT value FROM meta WHERE key = 'timeZone') AS time_zone",
@@ -342,8 +331,8 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
             "(SELECT $iso(ms) FROM (SELECT CAST(coalesce(:cursor, m.value) AS INTEGER) AS ms FROM meta m
     WHERE m.key = 'asOfMillis')) AS first_page_as_of"
         }
-        "asked" => days?.asked(),
-        "days" => DAYS,
+        "asked" => return Some(format!("{}$picked", scope.days?.asked())),
+        "days" | "in_days" => DAYS,
         "between" => "day >= (SELECT $1 FROM asked) AND day < (SELECT $2 FROM asked)",
         "reported" => "$days AND $of_os",
         "of_os" => {
@@ -352,7 +341,11 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         }
         "totals" => TOTALS,
         "steps" => STEPS,
-        "in_either" => "($days OR $between(compare_first, compare_last))",
+        // From the first day of both ranges to the last, days between them too.
+        "in_both" => {
+            "day >= (SELECT min(first, compare_first) FROM asked) AND day < (SELECT max(last, compare_last) FROM asked)"
+        }
+        "in_either" => "($in_both AND ($days OR $between(compare_first, compare_last)))",
         "os" => {
             "CASE WHEN :os = 'all' COLLATE NOCASE THEN 'all'
     ELSE (SELECT name FROM platforms WHERE name = :os COLLATE NOCASE) END AS os"
@@ -364,8 +357,6 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "like_this" => LIKE_THIS,
         "pattern" => PATTERN,
         "found" => FOUND,
-        "slice" => SLICE,
-        "sliced" => SLICED,
         "in_section" => "(:section IS NULL OR section = :section COLLATE NOCASE)",
         "attempts" => ATTEMPTS,
         "number" => NUMBER,
@@ -399,15 +390,16 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "esp_by_phase_and_profile" => return Some(Ranged::Phases.over(SESSION_DAYS)),
         "esp_apps" => return Some(Ranged::Apps.over(SESSION_DAYS)),
         _ => {
-            let of_others = || apps::definition(name).or_else(|| statistics::definition(name));
-            changes::definition(name).or_else(of_others)?
+            let of_apps = || apps::definition(name).or_else(|| statistics::definition(name));
+            let of_slices = || slices::definition(name, scope.takes_value).or_else(of_apps);
+            changes::definition(name).or_else(of_slices)?
         }
     };
     Some(text.to_owned())
 }
 
 /// Replaces all names in the text.
-pub(super) fn written_out(text: &str, days: Option<Days>) -> Result<String> {
+pub(super) fn written_out(text: &str, scope: Scope) -> Result<String> {
     let mut out = String::with_capacity(text.len() * 2);
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -422,7 +414,7 @@ pub(super) fn written_out(text: &str, days: Option<Days>) -> Result<String> {
             rest = &after[end + 1..];
             continue;
         }
-        let mut definition = definition(name, days).ok_or(Error::BuiltIn("question"))?;
+        let mut definition = definition(name, scope).ok_or(Error::BuiltIn("question"))?;
         rest = after;
         if definition.contains("$1") {
             let (given, after) = arguments(after).ok_or(Error::BuiltIn("question"))?;
@@ -431,7 +423,7 @@ pub(super) fn written_out(text: &str, days: Option<Days>) -> Result<String> {
             }
             rest = after;
         }
-        out.push_str(&written_out(&definition, days)?);
+        out.push_str(&written_out(&definition, scope)?);
     }
     out.push_str(rest);
     Ok(out)
@@ -461,7 +453,7 @@ fn arguments(text: &str) -> Option<(Vec<&str>, &str)> {
 }
 
 /// The statement that says which parameter is invalid and why; it returns no row if all are valid.
-pub(super) fn refusal(parameters: &[Parameter], days: Option<Days>) -> Result<String> {
+pub(super) fn refusal(parameters: &[Parameter], scope: Scope) -> Result<String> {
     let mut checks = Vec::new();
     let mut check = |field: &str, problem: &str, invalid: &str| {
         let place = checks.len();
@@ -474,7 +466,12 @@ pub(super) fn refusal(parameters: &[Parameter], days: Option<Days>) -> Result<St
         let given = format!("CASE WHEN :{name} IS NULL THEN {missing} ELSE NOT coalesce({valid}, 0) END");
         check(name, &problem, &given);
     }
-    let asked = match days {
+    if scope.takes_value {
+        for (field, problem, invalid) in slices::too_many() {
+            check(field, &problem, &invalid);
+        }
+    }
+    let asked = match scope.days {
         None => "",
         Some(days) => {
             let until = if matches!(days, Days::Compared) { "until" } else { "last" };
@@ -540,6 +537,9 @@ fn rule(name: &str, kind: &str) -> Result<Option<(String, String)>> {
             "'must have between 2 and 100 letters'".to_owned(),
             format!("(length(trim(:{name})) >= 2 AND length(:{name}) <= 100)"),
         ),
+        "key and value" => {
+            ("'must be a key and a value, like department=Sales'".to_owned(), format!("(instr(:{name}, '=') > 1)"))
+        }
         "boolean" => ("'must be true or false'".to_owned(), format!("(:{name} IN ('true', 'false'))")),
         "reported platform" => {
             let names = "SELECT name FROM platforms WHERE reported = 1 ORDER BY id";

@@ -4,6 +4,7 @@
 -- answer: row
 -- also: summary
 -- days: compared
+-- values: one
 -- :os attempts of | One platform, or `all`; without it iOS/iPadOS and Android.
 -- :section sections | One section; without it all, and places outside the sections.
 -- :compareFrom day | First day to compare with; without it as many days as asked for, right before.
@@ -23,7 +24,7 @@ WITH $asked, $totals,
 SELECT $as_of, $time_zone, $day(first) AS "from", $day(last) AS "to",
   CASE WHEN until > today AND first <= today THEN $day(today) END AS left_out,
   $day(compare_first) AS compare_from, $day(compare_last) AS compare_to, $os,
-  (SELECT name FROM sections WHERE name = :section COLLATE NOCASE) AS section,
+  (SELECT name FROM sections WHERE name = :section COLLATE NOCASE) AS section, $slice_json,
   CASE
     WHEN compare_first < kept THEN 'notKept'
     WHEN n = 0 AND initiated > 0 OR n_before = 0 AND initiated_before > 0 THEN 'notReported'

@@ -7,22 +7,22 @@ WITH RECURSIVE $asked,
     SELECT min(first, compare_first, last - 91), CASE WHEN max(last, compare_last) >= today THEN today ELSE max(last, compare_last) - 1 END
     FROM asked),
   bounds (first, last) AS (
-    SELECT ((SELECT min(day) FROM attempts_by_day WHERE $of_os AND day >= w.first AND initiated > 0) + 3) / 7, (w.last + 3) / 7
+    SELECT ((SELECT min(day) FROM $its_days(1) WHERE $of_os AND day >= w.first AND initiated > 0) + 3) / 7, (w.last + 3) / 7
     FROM wanted w),
   weeks (week) AS (
     SELECT first FROM bounds WHERE first <= last UNION ALL SELECT week + 1 FROM weeks, bounds WHERE week < last),
   started AS (
     SELECT (day + 3) / 7 AS week, sum(initiated) AS initiated, sum(completed) AS completed, sum(open) AS open,
       sum(measured) AS measured
-    FROM attempts_by_day WHERE $of_os AND day >= (SELECT first * 7 - 3 FROM bounds)
+    FROM $its_days(day >= (SELECT first * 7 - 3 FROM bounds)) WHERE $of_os
     GROUP BY 1),
   stopped AS (
     SELECT (day + 3) / 7 AS week, sum(abandoned) AS abandoned, sum(failed) AS failed,
       sum(abandoned_measured) AS abandoned_measured
     FROM $ended_where(day >= (SELECT first * 7 - 3 FROM bounds)) GROUP BY 1),
   covered AS (
-    SELECT (day + 3) / 7 AS week, max(starts = 1 OR stops = 1) AS stops, max(failures) AS failures
-    FROM coverage_by_day WHERE $of_os AND day >= (SELECT first * 7 - 3 FROM bounds)
+    SELECT (day + 3) / 7 AS week, max(stops) AS stops, max(failures) AS failures
+    FROM $its_seen(day >= (SELECT first * 7 - 3 FROM bounds)) WHERE $of_os
     GROUP BY 1),
   counted AS (
     SELECT w.week * 7 - 3 AS monday, w.week * 7 + 4 AS monday_after, coalesce(s.initiated, 0) AS initiated,

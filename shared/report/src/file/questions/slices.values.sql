@@ -9,8 +9,8 @@ WITH $asked, $sliced,
     SELECT value_word, action_id, abandoned,
       row_number() OVER (PARTITION BY value_word ORDER BY abandoned DESC, coalesce(a.step, 99), a.name) AS place
     FROM stopped s JOIN actions a ON a.id = s.action_id)
-SELECT value, initiated, CASE WHEN s.abandoned > 0 OR measured > 0 THEN s.abandoned END AS abandoned,
-  CASE WHEN failed > 0 OR judged > 0 THEN failed END AS failed, completed, open, measured, abandoned_measured,
+SELECT value, initiated, CASE WHEN s.abandoned > 0 OR with_stops > 0 THEN s.abandoned END AS abandoned,
+  CASE WHEN failed > 0 OR with_failures > 0 THEN failed END AS failed, completed, open, measured, abandoned_measured,
   CASE WHEN measured > 0 THEN CAST(abandoned_measured AS REAL) / measured END AS incomplete_rate,
   c.name AS section, a.name AS action, p.abandoned AS stopped_there
 FROM sliced s

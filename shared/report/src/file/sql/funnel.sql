@@ -1,15 +1,15 @@
 WITH
   reached AS (
     SELECT step, sum(entered) AS entered, sum(left_forward) AS left_forward, sum(abandoned) AS abandoned
-    FROM steps_by_day WHERE $days GROUP BY step),
-  stepped AS (SELECT sum(with_steps) AS n FROM attempts_by_day WHERE $days),
+    FROM $its_steps($in_days) WHERE $days GROUP BY step),
+  stepped AS (SELECT sum(with_steps) AS n FROM $its_days($in_days) WHERE $days),
   -- Where the median is: the middle one of all visits of a step, or the mean of the two in the middle. On each scale, from the
   -- coarsest on, only that part is read which the scale before found. Of n visits in order the middle ones are at the places
   -- whose double lies between n and n + 2. Nothing is divided to find them: whether a quotient of whole numbers is whole is not
   -- the same in all readers.
   middle_of_all AS (
     SELECT id AS action_id, 0 AS first, 9223372036854775807 AS until, 0 AS before, CAST(NULL AS BIGINT) AS n
-    FROM actions WHERE step IS NOT NULL),
+    FROM actions WHERE step IS NOT NULL$of_all),
   $scales
 SELECT
   k.step AS step, s.name AS section, k.name AS action,

@@ -1,0 +1,99 @@
+"""One model, version, type, sender or tag alone: the overview and the report of its attempts.
+
+What must stay true: every number is the API's for the same filter, which is in the address and in each link; what is not
+kept by value is said to be so. An opened file shows the same.
+"""
+
+from datetime import date, timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from conftest import address, lines, number, percent, query, tile, wait_for_view
+from test_offline import go, numbers, open_file
+
+OVERVIEW = "/api/reports/overview"
+
+
+@pytest.fixture(scope="module")
+def over(server):
+    """Days whose weeks are over, so that no number of them changes while the tests run."""
+    span = server.settled
+    return span | {"to": str(date.fromisoformat(span["to"]) - timedelta(days=3))}
+
+
+def agrees(page, answer):
+    """The overview shows this answer."""
+    now = answer["periods"][0]
+    expect(page.locator(".headline")).to_contain_text(
+        f"{percent(now['abandonedRate'])} give up ({now['abandonedMeasured']:,} of {now['measured']:,})"
+    )
+    for label, member in {"Initiated": "initiated", "Gave up": "abandoned", "Completed": "completed"}.items():
+        assert number(tile(page, label).inner_text()) == now[member], label
+    shown = lines(page.get_by_role("table", name="Steps: what became of those who reached each"))
+    steps = [one for one in answer["steps"] if one["period"] == "now"]
+    assert [line["Reached"] for line in shown] == [
+        "—" if step["reached"] is None else f"{step['reached']:,}" for step in steps
+    ]
+
+
+def test_the_overview_of_one_model_in_2_choices_also_by_its_link_and_from_the_file(server, over, visit, page, new_page):
+    visit(f"#/overview{query(**over)}", "Overview")
+    whole = server.get(OVERVIEW, **over)
+    agrees(page, whole)
+    values = server.get("/api/reports/slices", **over, limit=200)["values"]
+    model = next(one["value"] for one in values if one["value"])
+    page.get_by_label("Only of one").select_option(label="Model")
+    page.get_by_label("Model", exact=True).select_option(value=model)
+    wait_for_view(page, "Overview")
+    expect(page.locator(".page-head")).to_contain_text(f"Only Model: {model}.")
+    assert address(page) == ("/overview", over | {"model": model})
+    answer = server.get(OVERVIEW, **over, model=model)
+    assert answer["slice"] == {"by": "model", "value": model}
+    assert 0 < answer["periods"][0]["initiated"] < whole["periods"][0]["initiated"]
+    agrees(page, answer)
+    worse = page.locator("[data-key=worse]")
+    expect(worse).to_contain_text("are not kept for a part of the attempts")
+    expect(page.locator("p[data-key=coverage]")).to_contain_text("Which senders took part is not kept")
+    # Its number leads to as many attempts.
+    tile(page, "Initiated").get_by_role("link").click()
+    wait_for_view(page, "Attempts")
+    assert address(page)[1]["model"] == model
+    listed = server.get("/api/reports/incomplete-enrollments/attempts", **over, model=model, limit=1000)["attempts"]
+    assert len(listed) == answer["periods"][0]["initiated"]
+    # The link shows the same; so does the file.
+    link = f"#/overview{query(**over, model=model)}"
+    go(page, link, "Overview", "table.steps")
+    page.reload()
+    wait_for_view(page, "Overview")
+    agrees(page, answer)
+    offline = new_page()
+    open_file(offline, server, server.file)
+    for on in (page, offline):
+        go(on, link, "Overview", "table.steps")
+        expect(on.locator("p[data-key=coverage]")).to_have_count(1)
+        expect(on.get_by_label("Model", exact=True)).to_have_value(model)
+    assert numbers(offline) == numbers(page)
+    # All again.
+    page.get_by_role("link", name=f"Remove the filter “Model: {model}”").click()
+    wait_for_view(page, "Overview")
+    assert address(page) == ("/overview", over)
+    agrees(page, whole)
+
+
+def test_the_report_of_one_tag_from_its_line_in_the_table(server, visit, page):
+    span = server.settled
+    visit(f"#/incomplete{query(**span, by='department')}", "Incomplete enrollments")
+    values = server.get("/api/reports/slices", **span, by="department")["values"]
+    value = next(one["value"] for one in values if one["value"])
+    page.locator("[data-key=slices]").get_by_role("link", name=value, exact=True).click()
+    wait_for_view(page, "Incomplete enrollments")
+    assert address(page) == ("/incomplete", span | {"tag": f"department={value}"})
+    report = server.get("/api/reports/incomplete-enrollments", **span, tag=f"department={value}")
+    assert number(tile(page, "Initiated").inner_text()) == report["initiated"] > 0
+    assert number(tile(page, "Incomplete").inner_text()) == report["incomplete"]
+    expect(page.locator("[data-key=funnel]")).to_contain_text("Median times are not kept for a part of the attempts.")
+    expect(page.locator("[data-key=not-kept]")).to_be_visible()
+    expect(page.locator("[data-key=slices]")).to_have_count(0)
+    entered = [line["Entered"] for line in lines(page.get_by_role("table", name="Steps: entered, went on, abandoned"))]
+    assert entered == [f"{step['entered']:,}" for step in report["funnel"]]
