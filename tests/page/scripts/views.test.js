@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { asText, othersWords, subjectOf } from '../assets/views/diagnostics-words.js';
 import { cardsOfDiagnosis, cardsOfFile, ticketText } from '../assets/views/device-cards-words.js';
 import { suggestions } from '../assets/shell/suggestions.js';
+import { topPlace } from '../assets/views/incomplete-places.js';
 import { byNearness, spanOf, usualSpan } from '../assets/views/time-parts.js';
 import {
   channelOf,
@@ -390,4 +391,20 @@ test('a value is filtered by under its own name, a tag with its key, and what wa
     tag: null,
     without: null,
   });
+});
+
+test('a place is named only if no other has as many', () => {
+  const place = (action, abandoned) => ({ cause: 'ignored', section: 'compliance', action, abandoned });
+  const report = (...abandoned) => ({
+    actions: [],
+    otherCauses: [],
+    otherPlaces: abandoned.map((number, at) => place(`Place ${at}`, number)),
+    placeNotReported: 9,
+  });
+  const top = (...abandoned) => topPlace(report(...abandoned), () => '#/attempts');
+  assert.equal(top(1, 3, 2).equals, 1);
+  assert.equal(top(1, 3, 2).abandoned, 3);
+  assert.equal(top(2, 1, 2).equals, 2);
+  assert.equal(top(0, 0), null);
+  assert.equal(top(), null);
 });

@@ -75,18 +75,20 @@ const named = (one) =>
 const mostFirst = (list) => [...list].sort((one, other) => other.abandoned - one.abandoned);
 
 /**
- * The line with the most that has a place, in words; null where no place was reported.
+ * The line with the most that has a place, in words, and how many lines have as many; null where no place was reported.
  * @param {Answer} report
  * @param {(filter: object) => string} links
- * @returns {{words: string, abandoned: number, href: string}|null}
+ * @returns {{words: string, abandoned: number, href: string, equals: number}|null}
  */
 export function topPlace(report, links) {
-  const top = mostFirst(lines(report, links)).find((one) => one.where !== NO_PLACE);
+  const places = mostFirst(lines(report, links)).filter((one) => one.where !== NO_PLACE);
+  const [top] = places;
   if (!top?.abandoned) return null;
   return {
     words: named(top),
     abandoned: top.abandoned,
     href: top.href ?? links({ outcome: 'abandoned' }),
+    equals: places.filter((one) => one.abandoned === top.abandoned).length,
   };
 }
 

@@ -216,6 +216,10 @@ function headline(report, links) {
   if (!report.abandoned) return say('Nobody gave up in these days.');
   const top = topPlace(report, links);
   if (!top) return say('No sender reported where people stopped.');
+  if (top.equals > 1) {
+    const all = plural(report.abandoned, 'abandoned attempt');
+    return say(`${count(top.equals)} places have the most: ${count(top.abandoned)} each, of ${all}.`);
+  }
   return h(
     'p',
     { class: 'headline' },
