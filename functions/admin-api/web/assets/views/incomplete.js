@@ -22,7 +22,7 @@ import { askedValue, isOfOne, VALUE_WORDS, valuePicker, valueWords } from './one
 import { annotations } from './annotations.js';
 import { askWebEnrollment, webEnrollmentCard } from './web-enrollment.js';
 
-const PARAMETERS = ['from', 'to', 'os', 'section', 'model', 'osVersion', 'enrollmentType', 'source', 'tag', 'without'];
+const PARAMETERS = ['from', 'to', 'os', 'section', ...Object.keys(VALUE_WORDS)];
 
 const NO_SECTION = 'No section reported';
 

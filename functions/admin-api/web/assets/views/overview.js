@@ -20,20 +20,7 @@ import { annotations } from './annotations.js';
 import { askGotWorse, worseCard } from './overview-worse.js';
 import { askedValue, isOfOne, VALUE_WORDS, valuePicker, valueWords } from './one-value.js';
 
-const PARAMETERS = [
-  'from',
-  'to',
-  'os',
-  'section',
-  'compareFrom',
-  'compareTo',
-  'model',
-  'osVersion',
-  'enrollmentType',
-  'source',
-  'tag',
-  'without',
-];
+const PARAMETERS = ['from', 'to', 'os', 'section', 'compareFrom', 'compareTo', ...Object.keys(VALUE_WORDS)];
 
 const span = (from, to) => `${day(from)} to ${day(addDays(to, -1))}`;
 
