@@ -10,6 +10,7 @@ pub(crate) mod insert;
 pub(crate) mod insert_esp;
 pub(crate) mod insert_failure;
 pub(crate) mod load;
+mod merged;
 pub(crate) mod profiles;
 pub(crate) mod refresh;
 mod slice_sums;

@@ -6,56 +6,148 @@
 use crate::error::Result;
 use crate::lists::times::Scale;
 use crate::write::load::{Pages, SumTable};
+use crate::write::merged::{Change, Runs, read_bytes};
 use crate::write::sums::{Cell, Sums};
 use foldhash::fast::RandomState;
 use rusqlite::Connection;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Write};
 use std::path::Path;
 
 /// A visit's cell: its columns are those of `daily_step_times`.
 const KEY: &[&str; 5] = &["platform_id", "action_id", "scale", "from_seconds", "day"];
 
+/// Visits that take as much memory as a cell of other sums.
+const AS_A_CELL: usize = 4;
+
+/// Visits of one step that took equally long, begun on one day. There are many, so they are small.
+#[derive(Clone, Copy)]
+struct Visits {
+    /// Platform, action and seconds, in the order of their size.
+    of: u64,
+    day: i32,
+    /// How many came; less than nothing if more went.
+    many: i32,
+}
+
+impl Visits {
+    /// Bits of the seconds: nine million years.
+    const SECONDS: u32 = 48;
+    const ACTION: u32 = 8;
+
+    fn of(platform: i64, action: i64, seconds: i64) -> u64 {
+        let [platform, action, seconds] = [platform, action, seconds].map(i64::cast_unsigned);
+        platform << (Self::SECONDS + Self::ACTION) | action << Self::SECONDS | seconds
+    }
+
+    /// The row of a visit.
+    fn cell(self) -> Cell<5, 1> {
+        let seconds = self.of & ((1 << Self::SECONDS) - 1);
+        let action = self.of >> Self::SECONDS & ((1 << Self::ACTION) - 1);
+        let platform = self.of >> (Self::SECONDS + Self::ACTION);
+        let [platform, action, seconds] = [platform, action, seconds].map(u64::cast_signed);
+        ([platform, action, Scale::Seconds.number(), seconds, self.day.into()], [self.many.into()])
+    }
+}
+
+impl Change for Visits {
+    type Key = (u64, i32);
+
+    fn key(&self) -> (u64, i32) {
+        (self.of, self.day)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.many += other.many;
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.many == 0
+    }
+
+    fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
+        out.write_all(&self.of.to_le_bytes())?;
+        out.write_all(&self.day.to_le_bytes())?;
+        out.write_all(&self.many.to_le_bytes())
+    }
+
+    fn read(file: &mut BufReader<File>) -> std::io::Result<Option<Self>> {
+        let (Some(of), Some(day), Some(many)) = (read_bytes(file)?, read_bytes(file)?, read_bytes(file)?) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { of: u64::from_le_bytes(of), day: i32::from_le_bytes(day), many: i32::from_le_bytes(many) }))
+    }
+}
+
 /// Changes of `daily_step_times`.
 pub(crate) struct StepTimes {
-    seconds: Sums<5, 1>,
+    table: Sums<5, 1>,
+    /// In the order in which they were counted.
+    visits: Vec<Visits>,
+    runs: Runs<Visits>,
 }
 
 impl StepTimes {
     pub(crate) fn new() -> Self {
-        Self { seconds: Sums::of("daily_step_times") }
+        Self { table: Sums::of("daily_step_times"), visits: Vec::new(), runs: Runs::default() }
     }
 
     /// Counts a visit of so many whole seconds in (`sign` 1) or out (-1).
-    pub(crate) fn add(&mut self, platform: i64, action: i64, seconds: i64, day: i64, sign: i64) {
-        let key = [platform, action, Scale::Seconds.number(), seconds, day];
-        self.seconds.add((KEY, key), (&["visits"], [1]), sign);
+    pub(crate) fn add(&mut self, platform: i64, action: i64, seconds: i64, day: i32, sign: i32) {
+        self.table.columns(KEY, &["visits"]);
+        self.visits.push(Visits { of: Visits::of(platform, action, seconds), day, many: sign });
     }
 
-    /// How many cells are in memory.
+    /// How many cells take as much memory.
     pub(crate) fn len(&self) -> usize {
-        self.seconds.len()
+        self.visits.len() / AS_A_CELL
     }
 
     /// As [`Sums::spill`].
     pub(crate) fn spill(&mut self, most: usize, folder: &Path) -> Result<()> {
-        self.seconds.spill(most, folder)
+        match self.len() > most {
+            true => self.sort(Some(folder)),
+            false => Ok(()),
+        }
+    }
+
+    /// Makes a run of the visits; in a file, if there is a folder for it.
+    fn sort(&mut self, folder: Option<&Path>) -> Result<()> {
+        let mut visits = std::mem::take(&mut self.visits);
+        visits.sort_unstable_by_key(Change::key);
+        visits.dedup_by(|next, first| {
+            let is_same = next.key() == first.key();
+            if is_same {
+                first.add(next);
+            }
+            is_same
+        });
+        self.runs.push(visits, folder)
+    }
+
+    /// Takes the cells of all scales, in the order in which the rows lie.
+    fn cells(&mut self) -> Result<impl Iterator<Item = Result<Cell<5, 1>>> + use<>> {
+        self.sort(None)?;
+        let seconds = self.runs.take()?.map(|visits| visits.map(Visits::cell));
+        Ok(Scales::of(seconds))
     }
 
     /// As [`Sums::new_table`].
     pub(crate) fn new_table(&self, conn: &Connection) -> Result<Option<SumTable>> {
-        self.seconds.new_table(conn)
+        self.table.new_table(conn)
     }
 
     /// As [`Sums::load`].
     pub(crate) fn load(&mut self, table: Option<SumTable>, pages: &mut Pages) -> Result<()> {
-        let cells = Scales::of(self.seconds.merged()?);
+        let cells = self.cells()?;
         Sums::load_cells(table, pages, cells)
     }
 
     /// As [`Sums::write`].
     pub(crate) fn write(&mut self, conn: &Connection) -> Result<()> {
-        let cells = Scales::of(self.seconds.merged()?);
-        self.seconds.write_cells(conn, cells)
+        let cells = self.cells()?;
+        self.table.write_cells(conn, cells)
     }
 }
 

@@ -6,21 +6,19 @@
 use crate::error::Result;
 use crate::rows;
 use crate::write::load::{Pages, SumTable};
+use crate::write::merged::{Change, Merged, Runs, read_bytes};
 use foldhash::fast::RandomState;
 use rusqlite::{Connection, Statement, ToSql, params_from_iter};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read as _, Seek as _, Write as _};
+use std::io::{BufReader, Write};
 use std::path::Path;
-
-/// Runs that are merged into one before there are more: each that is read has a buffer.
-const MOST_RUNS: usize = 64;
-/// Bytes that are read or written at once.
-const BUFFER: usize = 64 << 10;
 
 /// Columns with their values.
 pub(crate) type Cells<const N: usize> = (&'static [&'static str; N], [i64; N]);
+
+/// Columns with what one attempt adds to them.
+pub(crate) type Counts<const N: usize> = (&'static [&'static str; N], [i32; N]);
 
 /// A key, and what is to be added under it.
 pub(crate) type Cell<const K: usize, const V: usize> = ([i64; K], [i64; V]);
@@ -32,12 +30,12 @@ pub(crate) struct Sums<const K: usize, const V: usize> {
     columns: Option<(&'static [&'static str; K], &'static [&'static str; V])>,
     changes: HashMap<[i64; K], [i64; V], RandomState>,
     /// Earlier changes.
-    runs: Vec<Run<K, V>>,
+    runs: Runs<Cell<K, V>>,
 }
 
 impl<const K: usize, const V: usize> Sums<K, V> {
     pub(crate) fn of(table: &'static str) -> Self {
-        Self { table, columns: None, changes: HashMap::default(), runs: Vec::new() }
+        Self { table, columns: None, changes: HashMap::default(), runs: Runs::default() }
     }
 
     pub(crate) fn add(&mut self, (keys, key): Cells<K>, (sums, by): Cells<V>, sign: i64) {
@@ -57,19 +55,25 @@ impl<const K: usize, const V: usize> Sums<K, V> {
         if self.changes.len() <= most {
             return Ok(());
         }
-        if self.runs.len() >= MOST_RUNS {
-            let merged = Merged::of(std::mem::take(&mut self.runs))?;
-            self.runs.push(Run::kept(merged, folder)?);
-        }
-        let sorted = self.sorted().into_iter().map(Ok);
-        self.runs.push(Run::kept(sorted, folder)?);
-        Ok(())
+        let sorted = self.sorted();
+        self.runs.push(sorted, Some(folder))
+    }
+
+    /// Names the columns of changes that are [gathered](Self::gathered) elsewhere.
+    pub(crate) fn columns(&mut self, keys: &'static [&'static str; K], sums: &'static [&'static str; V]) {
+        self.columns = Some((keys, sums));
+    }
+
+    /// Takes changes that were gathered elsewhere, one for each key, and moves them to a file in `folder` if there is one.
+    pub(crate) fn gathered(&mut self, mut cells: Vec<Cell<K, V>>, folder: Option<&Path>) -> Result<()> {
+        cells.sort_unstable_by_key(Change::key);
+        self.runs.push(cells, folder)
     }
 
     /// Takes the changes out of memory, in the order in which the rows lie: cells of one page are written together.
     fn sorted(&mut self) -> Vec<Cell<K, V>> {
         let mut changes: Vec<_> = self.changes.drain().filter(|(_, by)| *by != [0; V]).collect();
-        changes.sort_unstable();
+        changes.sort_unstable_by_key(Change::key);
         changes
     }
 
@@ -99,10 +103,10 @@ impl<const K: usize, const V: usize> Sums<K, V> {
     }
 
     /// Takes all changes, in the order in which the rows lie.
-    pub(crate) fn merged(&mut self) -> Result<impl Iterator<Item = Result<Cell<K, V>>> + use<K, V>> {
-        let mut runs = std::mem::take(&mut self.runs);
-        runs.push(Run::Held(self.sorted().into_iter()));
-        Merged::of(runs)
+    pub(crate) fn merged(&mut self) -> Result<Merged<Cell<K, V>>> {
+        let sorted = self.sorted();
+        self.runs.push(sorted, None)?;
+        self.runs.take()
     }
 
     /// Adds the changes to the table's sums; sums that reach zero leave no row.
@@ -141,97 +145,34 @@ impl<const K: usize, const V: usize> Sums<K, V> {
     }
 }
 
-/// Cells in order, each once.
-enum Run<const K: usize, const V: usize> {
-    Held(std::vec::IntoIter<Cell<K, V>>),
-    Kept(BufReader<File>),
-}
+impl<const K: usize, const V: usize> Change for Cell<K, V> {
+    type Key = [i64; K];
 
-impl<const K: usize, const V: usize> Run<K, V> {
-    /// Writes cells to a file without a name.
-    fn kept(cells: impl Iterator<Item = Result<Cell<K, V>>>, folder: &Path) -> Result<Self> {
-        let mut out = BufWriter::with_capacity(BUFFER, tempfile::tempfile_in(folder)?);
-        for cell in cells {
-            let (key, by) = cell?;
-            for number in key.iter().chain(&by) {
-                out.write_all(&number.to_le_bytes())?;
-            }
-        }
-        let mut file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        file.rewind()?;
-        Ok(Self::Kept(BufReader::with_capacity(BUFFER, file)))
+    fn key(&self) -> [i64; K] {
+        self.0
     }
 
-    fn next(&mut self) -> Result<Option<Cell<K, V>>> {
-        let file = match self {
-            Self::Held(cells) => return Ok(cells.next()),
-            Self::Kept(file) => file,
-        };
+    fn add(&mut self, other: &Self) {
+        for (sum, by) in self.1.iter_mut().zip(other.1) {
+            *sum += by;
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.1 == [0; V]
+    }
+
+    fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
+        self.0.iter().chain(&self.1).try_for_each(|number| out.write_all(&number.to_le_bytes()))
+    }
+
+    fn read(file: &mut BufReader<File>) -> std::io::Result<Option<Self>> {
         let (mut key, mut by) = ([0; K], [0; V]);
-        for (at, number) in key.iter_mut().chain(&mut by).enumerate() {
-            let mut bytes = [0; 8];
-            match file.read_exact(&mut bytes) {
-                Err(error) if at == 0 && error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
-                read => read?,
-            }
+        for number in key.iter_mut().chain(&mut by) {
+            let Some(bytes) = read_bytes(file)? else { return Ok(None) };
             *number = i64::from_le_bytes(bytes);
         }
         Ok(Some((key, by)))
-    }
-}
-
-/// Several runs as one: cells of one key add up, and those that come to nothing are left out.
-struct Merged<const K: usize, const V: usize> {
-    runs: Vec<Run<K, V>>,
-    heads: BinaryHeap<Reverse<([i64; K], usize)>>,
-    /// What the head of each run adds.
-    by: Vec<[i64; V]>,
-}
-
-impl<const K: usize, const V: usize> Merged<K, V> {
-    fn of(runs: Vec<Run<K, V>>) -> Result<Self> {
-        let by = vec![[0; V]; runs.len()];
-        let mut merged = Self { runs, heads: BinaryHeap::new(), by };
-        for run in 0..merged.runs.len() {
-            merged.advance(run)?;
-        }
-        Ok(merged)
-    }
-
-    fn advance(&mut self, run: usize) -> Result<()> {
-        if let Some((key, by)) = self.runs[run].next()? {
-            self.by[run] = by;
-            self.heads.push(Reverse((key, run)));
-        }
-        Ok(())
-    }
-
-    fn next_cell(&mut self) -> Result<Option<Cell<K, V>>> {
-        while let Some(Reverse((key, run))) = self.heads.pop() {
-            let mut sums = self.by[run];
-            self.advance(run)?;
-            while let Some(Reverse((same, run))) = self.heads.peek().copied()
-                && same == key
-            {
-                self.heads.pop();
-                for (sum, by) in sums.iter_mut().zip(self.by[run]) {
-                    *sum += by;
-                }
-                self.advance(run)?;
-            }
-            if sums != [0; V] {
-                return Ok(Some((key, sums)));
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl<const K: usize, const V: usize> Iterator for Merged<K, V> {
-    type Item = Result<Cell<K, V>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.next_cell().transpose()
     }
 }
 

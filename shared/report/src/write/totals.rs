@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::lists::dictionary::Coded as _;
 use crate::write::app_sums::{AppSums, CountedSession};
 use crate::write::load::{Pages, SumTable};
-use crate::write::slice_sums::{self, SliceSums};
+use crate::write::slice_sums::{OfSteps, SliceSums};
 use crate::write::step_times::StepTimes;
 use crate::write::sums::Sums;
 use rusqlite::Connection;
@@ -106,7 +106,6 @@ pub(crate) struct Totals {
     incomplete: Sums<8, 3>,
     slices: SliceSums,
     failures: Sums<6, 1>,
-    steps: Sums<3, 8>,
     step_times: StepTimes,
     devices: Sums<5, 1>,
     profiles: Sums<1, 1>,
@@ -131,7 +130,6 @@ impl Totals {
             incomplete: Sums::of("daily_incomplete"),
             slices: SliceSums::new(),
             failures: Sums::of("daily_failures"),
-            steps: Sums::of("daily_steps"),
             step_times: StepTimes::new(),
             devices: Sums::of("device_totals"),
             profiles: Sums::of("esp_profile_totals"),
@@ -140,28 +138,30 @@ impl Totals {
     }
 
     /// Counts an attempt in (`sign` 1) or out (-1).
-    pub(crate) fn attempt(&mut self, attempt: &Counted, sign: i64) {
+    pub(crate) fn attempt(&mut self, attempt: &Counted, sign: i32) {
         let Counted { platform, label, outcome, cause, section, action, .. } = *attempt;
         let day = i64::from(attempt.day);
-        let is = |one: Outcome| i64::from(outcome == one.id());
-        let [completed, abandoned, failed] = [Outcome::Completed, Outcome::Abandoned, Outcome::Failed].map(is);
-        let [measured, with_steps, judged, start_reported] =
-            [attempt.has_starts, attempt.has_steps, attempt.judged, attempt.start_reported].map(i64::from);
-        let sums = cells! {
+        let is = |one: Outcome| i32::from(outcome == one.id());
+        let [completed, abandoned, failed, open] =
+            [Outcome::Completed, Outcome::Abandoned, Outcome::Failed, Outcome::InProgress].map(is);
+        let [measured, with_steps, judged] = [attempt.has_starts, attempt.has_steps, attempt.judged].map(i32::from);
+        let timed = completed * i32::from(attempt.start_reported);
+        let of_all = cells! {
             initiated: 1,
-            completed: completed,
-            abandoned: abandoned,
-            failed: failed,
-            open: is(Outcome::InProgress),
-            measured: measured,
-            abandoned_measured: measured * abandoned,
-            with_steps: with_steps,
-            judged: judged,
-            completed_judged: judged * completed,
-            timed: start_reported * completed * i64::from(attempt.lasted > 0),
-            completed_ms: start_reported * completed * attempt.lasted,
+            completed: completed.into(),
+            abandoned: abandoned.into(),
+            failed: failed.into(),
+            open: open.into(),
+            measured: measured.into(),
+            abandoned_measured: (measured * abandoned).into(),
+            with_steps: with_steps.into(),
+            judged: judged.into(),
+            completed_judged: (judged * completed).into(),
+            timed: (timed * i32::from(attempt.lasted > 0)).into(),
+            completed_ms: i64::from(timed) * attempt.lasted,
         };
-        self.days.add(cells! { day: day, platform_id: platform, platform_label_id: label }, sums, sign);
+        let many = i64::from(sign);
+        self.days.add(cells! { day: day, platform_id: platform, platform_label_id: label }, of_all, many);
         for Sender { source, reports } in &attempt.sources {
             let [starts, steps, stops, failures, ends, compliance, device_time] = *reports;
             let sender = cells! {
@@ -176,27 +176,27 @@ impl Totals {
                 compliance: compliance,
                 device_time: device_time,
             };
-            self.coverage.add(sender, cells! { attempts: 1, measured: measured, with_steps: with_steps }, sign);
+            let sums = cells! { attempts: 1, measured: measured.into(), with_steps: with_steps.into() };
+            self.coverage.add(sender, sums, many);
         }
-        let values = slice_sums::values_of(attempt);
         // What could be seen of it, whichever of its senders reports it.
         let could = |place: usize| attempt.sources.iter().any(|sender| sender.reports[place] != 0);
-        let of_slices = cells! {
+        let of_value = cells! {
             initiated: 1,
             completed: completed,
             abandoned: abandoned,
             failed: failed,
-            open: is(Outcome::InProgress),
+            open: open,
             measured: measured,
             abandoned_measured: measured * abandoned,
             with_steps: with_steps,
-            with_stops: i64::from(could(Sender::STARTS) || could(Sender::STOPS)),
-            with_failures: i64::from(could(Sender::FAILURES)),
+            with_stops: i32::from(could(Sender::STARTS) || could(Sender::STOPS)),
+            with_failures: i32::from(could(Sender::FAILURES)),
             judged: judged,
             completed_judged: judged * completed,
-            timed: start_reported * completed * i64::from(attempt.lasted > 0),
+            timed: timed * i32::from(attempt.lasted > 0),
         };
-        self.slices.attempt(attempt, &values, of_slices, sign);
+        self.slices.attempt(attempt, of_value, &of_steps(attempt, [abandoned, failed, open]), sign);
         if abandoned + failed > 0 {
             let place = cells! {
                 platform_id: platform,
@@ -208,35 +208,18 @@ impl Totals {
                 limit_minutes: attempt.limit.unwrap_or(0),
                 place_reported: i64::from(action != 0),
             };
-            let sums = cells! { abandoned: abandoned, failed: failed, abandoned_measured: measured * abandoned };
-            self.incomplete.add(place, sums, sign);
-            self.slices.place(attempt, &values, sums, sign);
+            let sums = cells! {
+                abandoned: abandoned.into(),
+                failed: failed.into(),
+                abandoned_measured: (measured * abandoned).into(),
+            };
+            self.incomplete.add(place, sums, many);
+            self.slices.place(attempt, sums, many);
         }
-        for step in KnownAction::ALL.iter().map(|step| step.id()) {
-            let visits = attempt.visits.iter().filter(|(action, _)| *action == step);
-            let (visited, left) =
-                visits.clone().fold((false, false), |(_, any), (_, took)| (true, any || took.is_some()));
-            // Where it only stopped, nobody reported that it came there. It reached the step all the same, if its senders
-            // report steps; of the others only those would be seen that ended there.
-            let is_here = action == step && (visited || attempt.has_steps);
-            if visited || is_here {
-                let [visited, here] = [visited, is_here].map(i64::from);
-                // Together, each attempt counts once, so that what became of those who came adds up (docs/DOMAIN.md, V4).
-                let sums = cells! {
-                    entered: visited,
-                    left_forward: i64::from(left),
-                    abandoned: abandoned * here * visited,
-                    only_there: 1 - visited,
-                    came_back: i64::from(left) * here,
-                    only_abandoned: abandoned * here * (1 - visited),
-                    failed: failed * here,
-                    still_there: is(Outcome::InProgress) * here,
-                };
-                self.steps.add(cells! { day: day, platform_id: platform, action_id: step }, sums, sign);
-                self.slices.step(attempt, &values, step, sums, sign);
-            }
-            for seconds in visits.filter_map(|(_, took)| *took) {
-                self.step_times.add(platform, step, seconds, day, sign);
+        for (step, took) in &attempt.visits {
+            // Other actions than those of the catalogue are no steps.
+            if let (Some(seconds), true) = (took, KnownAction::LIST.iter().any(|known| known.id() == *step)) {
+                self.step_times.add(platform, *step, *seconds, attempt.day, sign);
             }
         }
     }
@@ -276,10 +259,9 @@ impl Totals {
 
     /// Whether it is time to write.
     pub(crate) fn is_full(&self) -> bool {
-        let Self { days, coverage, incomplete, slices, failures, steps, step_times, devices: _, profiles: _, apps } =
-            self;
+        let Self { days, coverage, incomplete, slices, failures, step_times, devices: _, profiles: _, apps } = self;
         let of_days = days.len() + coverage.len() + incomplete.len() + failures.len();
-        of_days + slices.len() + steps.len() + step_times.len() + apps.len() > GATHERED
+        of_days + slices.len() + step_times.len() + apps.len() > GATHERED
     }
 
     /// Moves the changes of large tables to files in `folder` until they are [written](Self::flush): most cells of a new
@@ -290,7 +272,6 @@ impl Totals {
         self.incomplete.spill(LARGE, folder)?;
         self.slices.spill(LARGE, folder)?;
         self.failures.spill(LARGE, folder)?;
-        self.steps.spill(LARGE, folder)?;
         self.step_times.spill(LARGE, folder)?;
         self.apps.spill(LARGE, folder)
     }
@@ -302,7 +283,6 @@ impl Totals {
         self.incomplete.write(conn)?;
         self.slices.write(conn)?;
         self.failures.write(conn)?;
-        self.steps.write(conn)?;
         self.step_times.write(conn)?;
         self.devices.write(conn)?;
         self.profiles.write(conn)?;
@@ -312,7 +292,7 @@ impl Totals {
     /// The tables of a new file.
     pub(crate) fn new_tables(&self, conn: &Connection) -> Result<NewTables> {
         let [apps, codes] = self.apps.new_tables(conn)?;
-        let [slices, slice_places, slice_steps] = self.slices.new_tables(conn)?;
+        let [slices, slice_places, slice_steps, steps] = self.slices.new_tables(conn)?;
         Ok([
             self.days.new_table(conn)?,
             self.coverage.new_table(conn)?,
@@ -320,8 +300,8 @@ impl Totals {
             slices,
             slice_places,
             slice_steps,
+            steps,
             self.failures.new_table(conn)?,
-            self.steps.new_table(conn)?,
             self.step_times.new_table(conn)?,
             self.devices.new_table(conn)?,
             self.profiles.new_table(conn)?,
@@ -339,8 +319,8 @@ impl Totals {
             slices,
             slice_places,
             slice_steps,
-            failures,
             steps,
+            failures,
             step_times,
             devices,
             profiles,
@@ -350,12 +330,39 @@ impl Totals {
         self.days.load(days, pages)?;
         self.coverage.load(coverage, pages)?;
         self.incomplete.load(incomplete, pages)?;
-        self.slices.load([slices, slice_places, slice_steps], pages)?;
+        self.slices.load([slices, slice_places, slice_steps, steps], pages)?;
         self.failures.load(failures, pages)?;
-        self.steps.load(steps, pages)?;
         self.step_times.load(step_times, pages)?;
         self.devices.load(devices, pages)?;
         self.profiles.load(profiles, pages)?;
         self.apps.load([apps, codes], pages)
     }
+}
+
+/// What became of an attempt at each step: whether it is given up, failed or open, and where it is now.
+fn of_steps(attempt: &Counted, [abandoned, failed, open]: [i32; 3]) -> OfSteps {
+    let mut steps = OfSteps::default();
+    for step in KnownAction::LIST {
+        let visits = attempt.visits.iter().filter(|(action, _)| *action == step.id());
+        let (visited, left) = visits.fold((false, false), |(_, any), (_, took)| (true, any || took.is_some()));
+        // Where it only stopped, nobody reported that it came there. It reached the step all the same, if its senders
+        // report steps; of the others only those would be seen that ended there.
+        let is_here = attempt.action == step.id() && (visited || attempt.has_steps);
+        if visited || is_here {
+            let [visited, left, here] = [visited, left, is_here].map(i32::from);
+            // Together, each attempt counts once, so that what became of those who came adds up (docs/DOMAIN.md, V4).
+            let sums = cells! {
+                entered: visited,
+                left_forward: left,
+                abandoned: abandoned * here * visited,
+                only_there: 1 - visited,
+                came_back: left * here,
+                only_abandoned: abandoned * here * (1 - visited),
+                failed: failed * here,
+                still_there: open * here,
+            };
+            steps.set(*step, sums);
+        }
+    }
+    steps
 }
