@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::lists::dictionary::Coded as _;
-use crate::write::load::{Pages, SumTable};
+use crate::write::load::{SumRows, SumTable};
 use crate::write::sums::Sums;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -124,8 +124,8 @@ impl AppSums {
     }
 
     /// As [`Sums::load`].
-    pub(crate) fn load(&mut self, [apps, codes]: [Option<SumTable>; 2], pages: &mut Pages) -> Result<()> {
-        self.apps.load(apps, pages)?;
-        self.codes.load(codes, pages)
+    pub(crate) fn load(&mut self, [apps, codes]: [Option<SumTable>; 2], rows: &mut SumRows) -> Result<()> {
+        self.apps.load(apps, rows)?;
+        self.codes.load(codes, rows)
     }
 }

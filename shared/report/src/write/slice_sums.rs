@@ -9,7 +9,7 @@
 
 use crate::error::Result;
 use crate::lists::dictionary::{Coded, Slice};
-use crate::write::load::{Pages, SumTable};
+use crate::write::load::{SumRows, SumTable};
 use crate::write::sums::{Cells, Counts, Sums};
 use crate::write::totals::Counted;
 use foldhash::fast::RandomState;
@@ -184,11 +184,11 @@ impl SliceSums {
     }
 
     /// As [`Sums::load`].
-    pub(super) fn load(&mut self, [days, places, steps, all_steps]: NewTables, pages: &mut Pages) -> Result<()> {
+    pub(super) fn load(&mut self, [days, places, steps, all_steps]: NewTables, rows: &mut SumRows) -> Result<()> {
         self.gather(None)?;
-        self.days.load(days, pages)?;
-        self.places.load(places, pages)?;
-        self.steps.load(steps, pages)?;
-        self.all_steps.load(all_steps, pages)
+        self.days.load(days, rows)?;
+        self.places.load(places, rows)?;
+        self.steps.load(steps, rows)?;
+        self.all_steps.load(all_steps, rows)
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::lists::times::Scale;
-use crate::write::load::{Pages, SumTable};
+use crate::write::load::{SumRows, SumTable};
 use crate::write::merged::{Change, Runs, read_bytes};
 use crate::write::sums::{Cell, Sums};
 use foldhash::fast::RandomState;
@@ -139,9 +139,9 @@ impl StepTimes {
     }
 
     /// As [`Sums::load`].
-    pub(crate) fn load(&mut self, table: Option<SumTable>, pages: &mut Pages) -> Result<()> {
+    pub(crate) fn load(&mut self, table: Option<SumTable>, rows: &mut SumRows) -> Result<()> {
         let cells = self.cells()?;
-        Sums::load_cells(table, pages, cells)
+        Sums::load_cells(table, rows, cells)
     }
 
     /// As [`Sums::write`].

@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::rows;
-use crate::write::load::{Pages, SumTable};
+use crate::write::load::{SumRows, SumTable};
 use crate::write::merged::{Change, Merged, Runs, read_bytes};
 use foldhash::fast::RandomState;
 use rusqlite::{Connection, Statement, ToSql, params_from_iter};
@@ -83,23 +83,19 @@ impl<const K: usize, const V: usize> Sums<K, V> {
     }
 
     /// Writes the changes as the rows of a new table.
-    pub(crate) fn load(&mut self, table: Option<SumTable>, pages: &mut Pages) -> Result<()> {
+    pub(crate) fn load(&mut self, table: Option<SumTable>, rows: &mut SumRows) -> Result<()> {
         let cells = self.merged()?;
-        Self::load_cells(table, pages, cells)
+        Self::load_cells(table, rows, cells)
     }
 
     /// Writes cells, which are in order, as the rows of a new table.
     pub(crate) fn load_cells(
         table: Option<SumTable>,
-        pages: &mut Pages,
+        rows: &mut SumRows,
         cells: impl Iterator<Item = Result<Cell<K, V>>>,
     ) -> Result<()> {
-        let Some(mut table) = table else { return Ok(()) };
-        for cell in cells {
-            let (key, by) = cell?;
-            table.push(pages, key.iter().chain(&by).copied())?;
-        }
-        table.finish(pages)
+        let Some(table) = table else { return Ok(()) };
+        rows.table(table, cells.map(|cell| cell.map(|(key, by)| key.into_iter().chain(by))))
     }
 
     /// Takes all changes, in the order in which the rows lie.

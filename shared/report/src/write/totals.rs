@@ -4,7 +4,7 @@
 use crate::error::Result;
 use crate::lists::dictionary::Coded as _;
 use crate::write::app_sums::{AppSums, CountedSession};
-use crate::write::load::{Pages, SumTable};
+use crate::write::load::{Pages, SumTable, load_sums};
 use crate::write::slice_sums::{OfSteps, SliceSums};
 use crate::write::step_times::StepTimes;
 use crate::write::sums::Sums;
@@ -327,15 +327,17 @@ impl Totals {
             apps,
             codes,
         ] = tables;
-        self.days.load(days, pages)?;
-        self.coverage.load(coverage, pages)?;
-        self.incomplete.load(incomplete, pages)?;
-        self.slices.load([slices, slice_places, slice_steps, steps], pages)?;
-        self.failures.load(failures, pages)?;
-        self.step_times.load(step_times, pages)?;
-        self.devices.load(devices, pages)?;
-        self.profiles.load(profiles, pages)?;
-        self.apps.load([apps, codes], pages)
+        load_sums(pages, |rows| {
+            self.days.load(days, rows)?;
+            self.coverage.load(coverage, rows)?;
+            self.incomplete.load(incomplete, rows)?;
+            self.slices.load([slices, slice_places, slice_steps, steps], rows)?;
+            self.failures.load(failures, rows)?;
+            self.step_times.load(step_times, rows)?;
+            self.devices.load(devices, rows)?;
+            self.profiles.load(profiles, rows)?;
+            self.apps.load([apps, codes], rows)
+        })
     }
 }
 

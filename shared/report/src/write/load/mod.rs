@@ -32,7 +32,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
-pub(crate) use sums::SumTable;
+pub(crate) use sums::{SumRows, SumTable, load_sums};
 
 /// Bytes of rows kept in memory, of all tables together.
 const IN_MEMORY: usize = 16 << 20;
