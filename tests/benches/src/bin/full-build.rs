@@ -29,6 +29,11 @@ use vestibule_benches::BoxError;
 use vestibule_domain::{History, TenantSettings};
 use vestibule_report::{Change, Working};
 
+/// The program's.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Attempts of a device of the sample, in hundredths.
 const ATTEMPTS_OF_A_HUNDRED: u64 = 224;
 /// Builds and bare loops of each size; the one whose time is in the middle counts.
