@@ -81,7 +81,9 @@ impl Api {
     /// Makes a new secret of a sender, and the settings to make in it. Earlier ones go on working.
     pub(crate) async fn add_sender_secret(&self, call: &Call, name: &str) -> Result<HttpResponse, Problem> {
         let source = Sender::named(name).ok_or_else(Problem::not_found)?;
-        let base = base(&Body::read(call, &["url"])?)?;
+        let given = base(&Body::read(call, &["url"])?)?;
+        // Where webhooks have addresses of their own, whoever asks knows only that of the page.
+        let base = self.access.hooks.of(source.function()).unwrap_or(&given);
         let made = if source.own_proof().is_some() { new_source_secret() } else { new_webhook_secret() };
         let secret = made.map_err(|error| {
             tracing::error!(%error, "no secret could be made");
@@ -97,7 +99,7 @@ impl Api {
             Ok::<_, StoreError>(())
         });
         let (tenant, ()) = changed.await.map_err(store_problem)?.ok_or_else(Problem::not_found)?;
-        let url = sender_address(&base, &tenant, source, &secret);
+        let url = sender_address(base, &tenant, source, &secret);
         let body = json!({
             "asOf": call.now.to_string(),
             "source": source.name,

@@ -109,9 +109,9 @@ pub enum TemplateError {
 }
 
 /// Resources that one machine does not need: permissions, logs, alarms and what shows them, destinations of failures,
-/// names under which the API is reached, the key of secrets, which here lie in a folder of their own account, and what always
+/// names and addresses under which the API and the webhooks are reached, the key of secrets, which here lie in a folder of their own account, and what always
 /// exists here.
-const NOT_NEEDED: [&str; 25] = [
+const NOT_NEEDED: [&str; 26] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::ApiMapping",
     "AWS::ApiGatewayV2::DomainName",
@@ -126,6 +126,7 @@ const NOT_NEEDED: [&str; 25] = [
     "AWS::KMS::Key",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
+    "AWS::Lambda::Url",
     "AWS::Logs::LogGroup",
     "AWS::Logs::MetricFilter",
     "AWS::Logs::QueryDefinition",
@@ -451,6 +452,48 @@ mod tests {
             .collect();
         let text = text.replace("\nOutputs:", &format!("\n{more}\nOutputs:"));
         assert_eq!(Template::parse(&text).unwrap(), Template::embedded().unwrap());
+    }
+
+    /// One machine has one address, wherever senders of a stack post to: the API's routes to the webhooks are always there.
+    #[test]
+    fn where_senders_of_a_stack_post_to_changes_nothing() {
+        let (text, by_default) = (include_str!("../../../infra/template.yaml"), "Default: Api\n");
+        assert_eq!(text.matches(by_default).count(), 1);
+        let direct = text.replace(by_default, "Default: FunctionUrls\n");
+        assert_eq!(Template::parse(&direct).unwrap(), Template::embedded().unwrap());
+        let resources = |text: &str| {
+            let root: Value = serde_yaml_ng::from_str(text).unwrap();
+            Defaults::of(&root).unwrap().resources(&root).unwrap()
+        };
+        let of_type = |resources: &BTreeMap<String, Value>, kind: &str| -> Vec<Value> {
+            let all = resources.values().filter(|resource| resource["Type"] == kind);
+            all.map(|resource| resource["Properties"].clone()).collect()
+        };
+        let (few, all) = (resources(text), resources(&direct));
+        assert!(of_type(&few, "AWS::Lambda::Url").is_empty());
+        // Anybody may call by the address, and the function in no other way.
+        let anybody = |resources| -> Vec<Value> {
+            let permissions = of_type(resources, "AWS::Lambda::Permission").into_iter();
+            permissions.filter(|permission| permission["Principal"] == "*").collect()
+        };
+        assert!(anybody(&few).is_empty());
+        for function in ["EnrollmentEvents", "EspStatus"] {
+            let is_of = |one: &Value| -> bool {
+                matches!(&one["FunctionName"], Value::Tagged(tagged) if tagged.value.as_str() == Some(function))
+            };
+            let actions: Vec<(Value, Value, Value)> = anybody(&all)
+                .iter()
+                .filter(|one| is_of(one))
+                .map(|one| {
+                    let of = |name: &str| one.get(name).cloned().unwrap_or_default();
+                    (of("Action"), of("FunctionUrlAuthType"), of("InvokedViaFunctionUrl"))
+                })
+                .collect();
+            let by_address = ("lambda:InvokeFunction".into(), Value::Null, true.into());
+            let at_address = ("lambda:InvokeFunctionUrl".into(), "NONE".into(), Value::Null);
+            assert_eq!(actions, [by_address, at_address], "{function}");
+        }
+        assert_eq!((of_type(&all, "AWS::Lambda::Url").len(), anybody(&all).len()), (2, 4));
     }
 
     /// Every function that stores events reads tombstones, by a query.

@@ -25,6 +25,7 @@ use vestibule_host::{Clients, Functions, Host, HostError, Names, Shared, release
 use vestibule_intake::Hook;
 use vestibule_platform::{Access, BoxError, Bus, Clock, Config, Links};
 use vestibule_store::{Store, Tenant};
+use vestibule_webhook::sources::Sender;
 
 /// The functions over the services of a target.
 pub struct App {
@@ -462,6 +463,11 @@ impl App {
     /// The address for links and settings: the named one, or where the target is reached.
     pub fn public_address(&self, named: Option<String>) -> Result<String, BoxError> {
         self.target.public_address(named)
+    }
+
+    /// The address that a sender posts to, without the path: the named one, or where the target is reached by it.
+    pub fn address_for(&self, sender: &Sender, named: Option<String>) -> Result<String, BoxError> {
+        self.target.address_for(sender, named)
     }
 
     /// Whether another process serves the folder; `None` of a stack.

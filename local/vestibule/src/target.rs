@@ -14,6 +14,7 @@ use crate::reach;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use vestibule_platform::{BoxError, Config};
+use vestibule_webhook::sources::Sender;
 
 /// The folder of a command for which none is named.
 const FOLDER: &str = ".vestibule/data";
@@ -68,6 +69,19 @@ impl Target {
                 "the address at which people and senders reach it is not known: give --url, or name the stack by --stack",
             )?),
         }
+    }
+
+    /// The address that a sender posts to, without the path: the named one, or that of the sender's function, or that for
+    /// links.
+    ///
+    /// # Errors
+    /// If nobody knows it.
+    pub fn address_for(&self, sender: &Sender, named: Option<String>) -> Result<String, BoxError> {
+        let of_function = match self {
+            Self::Folder(_) => None,
+            Self::Stack(stack) => stack.hooks.of(sender.function()).map(str::to_owned),
+        };
+        self.public_address(named.or(of_function))
     }
 
     /// What it is, in an answer in JSON: its member and value.

@@ -6,8 +6,9 @@
 //! Must stay true: no figure without what it stands on. Each unit says whether it was measured, counted or assumed, and
 //! how; each price has its date and where it was read.
 
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+mod data;
+
+pub use data::{Addresses, Basis, Costs, Line, Per, Price, Stream, Unit};
 
 /// The data file.
 const DATA: &str = include_str!("costs.json");
@@ -17,195 +18,6 @@ const TEMPLATE: &str = include_str!("../../../infra/template.yaml");
 pub const MONTH_SECONDS: f64 = 30.0 * 86_400.0;
 /// What prices are compared by.
 const MILLION: f64 = 1_000_000.0;
-
-/// Units and prices.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Costs {
-    /// The region whose prices these are.
-    pub region: String,
-    /// The processor of the functions.
-    pub architecture: String,
-    /// Prices by name.
-    pub prices: BTreeMap<String, Price>,
-    /// The events of an enrollment, on average, each counted once.
-    pub events_per_enrollment: f64,
-    /// The table's stream, which decides how often the publisher runs.
-    pub stream: Stream,
-    /// The units.
-    pub units: Vec<Unit>,
-}
-
-/// A price.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Price {
-    /// What is paid for.
-    pub what: String,
-    /// Dollars.
-    pub usd: f64,
-    /// So many units for these dollars.
-    pub per: f64,
-    /// The unit.
-    pub unit: String,
-    /// When it was read: a year and a month.
-    pub as_of: String,
-    /// Where it was read.
-    pub source: String,
-    /// Whether it was read there, or is only known.
-    pub how: String,
-}
-
-/// What the publisher gets.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Stream {
-    /// Records that reach the publisher, for each event: those that pass the filter of the template.
-    pub records_per_event: f64,
-    /// Shards: those of a new table on demand.
-    pub shards: f64,
-    /// How long records of one shard are gathered, in seconds: the pause between two looks at a shard, with the
-    /// template's window.
-    pub gathered_seconds: f64,
-}
-
-/// Work that is paid for.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Unit {
-    /// Its name, by which the benchmark finds it.
-    pub id: String,
-    /// The line of the account that it belongs to.
-    pub line: Line,
-    /// What it is.
-    pub what: String,
-    /// Its price, by name.
-    pub price: String,
-    /// How much of what the price is for.
-    pub quantity: f64,
-    /// How often.
-    pub per: Per,
-    /// What the quantity stands on.
-    pub basis: Basis,
-    /// How it was found.
-    pub how: String,
-}
-
-/// How often a unit is needed.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub enum Per {
-    /// For each event.
-    Event,
-    /// For each request of a sender.
-    Request,
-    /// For each enrollment.
-    Enrollment,
-    /// For each tenant and month.
-    Tenant,
-    /// Each month, whatever happens.
-    Month,
-    /// Each month, for each resource of this type in the template.
-    Resource(String),
-    /// At a tenant's event, unless it was done within so many seconds before.
-    TenantPause(f64),
-    /// At an event of any tenant, unless it was done within so many seconds before.
-    StackPause(f64),
-    /// For each run of the publisher.
-    Batch,
-}
-
-/// The lines of the account, in their order.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(rename_all = "camelCase")]
-pub enum Line {
-    /// Writing into the table.
-    Writes,
-    /// The HTTP API.
-    HttpApi,
-    /// Logs of requests and functions.
-    Logs,
-    /// Running the publisher.
-    Publisher,
-    /// Running the webhooks.
-    Hooks,
-    /// The bus.
-    Bus,
-    /// Reading the table.
-    Reads,
-    /// Nightly files.
-    Exports,
-    /// What is kept: the table, its backups, files.
-    Kept,
-    /// What a stack costs before its first event.
-    Stack,
-}
-
-impl Line {
-    /// All, in their order.
-    pub const ALL: [Self; 10] = [
-        Self::Writes,
-        Self::HttpApi,
-        Self::Logs,
-        Self::Publisher,
-        Self::Hooks,
-        Self::Bus,
-        Self::Reads,
-        Self::Exports,
-        Self::Kept,
-        Self::Stack,
-    ];
-
-    /// Its title.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Writes => "table: writes",
-            Self::HttpApi => "HTTP API",
-            Self::Logs => "logs",
-            Self::Publisher => "publisher",
-            Self::Hooks => "webhooks",
-            Self::Bus => "bus",
-            Self::Reads => "table: reads",
-            Self::Exports => "nightly files",
-            Self::Kept => "what is kept",
-            Self::Stack => "the stack itself",
-        }
-    }
-
-    /// Whether it is what events cost on their way in and out; the others are paid for tenants, time and what is kept.
-    pub const fn is_of_events(self) -> bool {
-        !matches!(self, Self::Exports | Self::Kept | Self::Stack)
-    }
-}
-
-/// What a quantity stands on.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub enum Basis {
-    /// A test of every day measures it.
-    Measured,
-    /// The benchmark measures it; it depends on the machine, or on all that the process did before.
-    Benchmark,
-    /// Arithmetic over what is measured, with assumptions that it names.
-    Derived,
-    /// It follows from the template.
-    Counted,
-    /// Nobody measured it.
-    Assumed,
-}
-
-impl Basis {
-    /// Its word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Measured => "measured",
-            Self::Benchmark => "benchmark",
-            Self::Derived => "derived",
-            Self::Counted => "counted",
-            Self::Assumed => "assumed",
-        }
-    }
-}
 
 /// What to add up.
 #[derive(Clone, Copy, Debug)]
@@ -220,6 +32,8 @@ pub struct Question {
     pub events_per_request: f64,
     /// How long the publisher's records are gathered, in seconds.
     pub gathered_seconds: f64,
+    /// Where senders post to.
+    pub addresses: Addresses,
 }
 
 /// A month's cost.
@@ -266,6 +80,7 @@ impl Costs {
             events_per_enrollment: self.events_per_enrollment,
             events_per_request: 1.0,
             gathered_seconds: self.stream.gathered_seconds,
+            addresses: Addresses::Api,
         }
     }
 
@@ -276,12 +91,13 @@ impl Costs {
         let batches = after_pauses(records, self.stream.shards, question.gathered_seconds);
         let amounts = self.units.iter().map(|unit| {
             let times = match &unit.per {
+                _ if unit.only.is_some_and(|only| only != question.addresses) => 0.0,
                 Per::Event => events,
                 Per::Request => events / question.events_per_request.max(1.0),
                 Per::Enrollment => question.enrollments,
                 Per::Tenant => question.tenants,
                 Per::Month => 1.0,
-                Per::Resource(kind) => resources(kind) as f64,
+                Per::Resource(kind) => resources(kind, question.addresses) as f64,
                 Per::TenantPause(seconds) => after_pauses(events, question.tenants, *seconds),
                 Per::StackPause(seconds) => after_pauses(events, 1.0, *seconds),
                 Per::Batch => batches,
@@ -323,9 +139,12 @@ fn after_pauses(things: f64, places: f64, pause_seconds: f64) -> f64 {
     things / (1.0 + in_a_pause)
 }
 
-/// The template's resources of a type.
-fn resources(kind: &str) -> usize {
-    TEMPLATE.lines().filter(|line| line.trim() == format!("Type: {kind}")).count()
+/// The template's resources of a type. Those of other conditions than the senders' addresses are counted: by default most
+/// of them are there.
+fn resources(kind: &str, addresses: Addresses) -> usize {
+    let (kind, condition) = (format!("    Type: {kind}"), "    Condition: HasFunctionUrls");
+    let lines = TEMPLATE.lines().zip(TEMPLATE.lines().skip(1));
+    lines.filter(|(line, next)| *line == kind && (*next != condition || addresses == Addresses::FunctionUrls)).count()
 }
 
 #[cfg(test)]
@@ -355,8 +174,10 @@ mod tests {
 
     #[test]
     fn what_is_counted_in_the_template_is_there() {
-        assert!(resources("AWS::CloudWatch::Alarm") > 0);
-        assert_eq!(resources("AWS::CloudWatch::Alar"), 0);
+        let [few, more] = [Addresses::Api, Addresses::FunctionUrls].map(|at| resources("AWS::CloudWatch::Alarm", at));
+        assert!(few > 0);
+        assert_eq!(few + resources("AWS::Lambda::Url", Addresses::FunctionUrls), more, "an alarm for each of them");
+        assert_eq!(resources("AWS::CloudWatch::Alar", Addresses::Api), 0);
         let costs = Costs::embedded().unwrap();
         let counted = costs.units.iter().filter(|unit| matches!(unit.per, Per::Resource(_)));
         assert!(counted.into_iter().all(|unit| unit.basis == Basis::Counted));
@@ -374,6 +195,16 @@ mod tests {
         assert_eq!(after_pauses(0.0, 0.0, 60.0), 0.0);
     }
 
+    /// What the documentation promises of a tenant with a hundred thousand enrollments a month.
+    #[test]
+    fn a_million_events_at_the_functions_own_addresses_cost_no_more_than_two_dollars_thirty() {
+        let costs = Costs::embedded().unwrap();
+        let question = Question { addresses: Addresses::FunctionUrls, ..costs.question(100_000.0, 1.0) };
+        let month = costs.estimate(&question);
+        let usd = month.a_million(month.of_events());
+        assert!(usd <= 2.30, "{usd}");
+    }
+
     #[test]
     fn the_sum_is_that_of_its_lines_and_grows_with_enrollments_and_tenants() {
         let costs = Costs::embedded().unwrap();
@@ -387,6 +218,14 @@ mod tests {
         assert!(of(100_000.0, 100.0).total() > large.total());
         assert_eq!(small.line(Line::Stack), large.line(Line::Stack));
         assert_eq!((of(0.0, 1.0).of_events(), of(0.0, 1.0).a_million(1.0)), (0.0, 0.0));
+        // Where senders post to the functions themselves, a request costs nothing but its run.
+        let direct = Question { addresses: Addresses::FunctionUrls, ..costs.question(100_000.0, 1.0) };
+        let direct = costs.estimate(&direct);
+        assert_eq!(direct.line(Line::HttpApi), 0.0);
+        let line = costs.unit("accessLog").unwrap().quantity * costs.prices["log"].usd;
+        let saved = (large.of_events() - direct.of_events()) / large.events;
+        assert!((saved - line - costs.prices["httpRequest"].usd / MILLION).abs() < 1e-12, "{saved}");
+        assert!(direct.line(Line::Stack) > large.line(Line::Stack), "two alarms more");
         // Whoever sends ten events in a request pays a tenth for the HTTP API.
         let batched = costs.estimate(&Question { events_per_request: 10.0, ..costs.question(100_000.0, 1.0) });
         assert!((batched.line(Line::HttpApi) * 10.0 - large.line(Line::HttpApi)).abs() < 1e-9);

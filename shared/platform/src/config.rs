@@ -50,6 +50,28 @@ pub struct Access {
     pub public_url: Option<String>,
     /// Whether people can reach it by https alone, whatever a request says about its way.
     pub is_always_https: bool,
+    /// Where senders post to, if that is not where people reach it.
+    pub hooks: HookAddresses,
+}
+
+/// The addresses of the webhooks' functions, if they have addresses of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HookAddresses {
+    /// That of `enrollment-events`.
+    pub enrollment_events: Option<String>,
+    /// That of `esp-status`.
+    pub esp_status: Option<String>,
+}
+
+impl HookAddresses {
+    /// The address of the function with that name, if it has one of its own.
+    pub fn of(&self, function: &str) -> Option<&str> {
+        match function {
+            "enrollment-events" => self.enrollment_events.as_deref(),
+            "esp-status" => self.esp_status.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// An OpenID Connect issuer, and which claims of its tokens name tenants and roles.
@@ -69,7 +91,8 @@ pub struct Oidc {
 
 impl Access {
     /// Reads `OIDC_ISSUER`, `OIDC_CLIENT_ID`, `OIDC_AUDIENCE`, `OIDC_SCOPE`, `OIDC_ROLES_CLAIM`, `ALLOWED_ORIGINS`
-    /// (separated by spaces), `REQUESTS_A_MINUTE` and `PUBLIC_URL`; each may be missing or empty.
+    /// (separated by spaces), `REQUESTS_A_MINUTE`, `PUBLIC_URL`, `ENROLLMENT_EVENTS_URL` and `ESP_STATUS_URL`; each may be
+    /// missing or empty.
     ///
     /// # Errors
     /// If `OIDC_ISSUER` is set without `OIDC_CLIENT_ID`, or `REQUESTS_A_MINUTE` is not a number.
@@ -94,8 +117,10 @@ impl Access {
             Some(text) => text.parse().map_err(|_| ConfigError("REQUESTS_A_MINUTE"))?,
         };
         let allowed_origins = allowed_origins.split_whitespace().map(str::to_owned).collect();
-        Ok(Self { oidc, allowed_origins, requests_a_minute, is_always_https: false, public_url: None }
-            .reached_at(read("PUBLIC_URL").as_deref()))
+        let hooks =
+            HookAddresses { enrollment_events: read("ENROLLMENT_EVENTS_URL"), esp_status: read("ESP_STATUS_URL") };
+        let access = Self { oidc, allowed_origins, requests_a_minute, hooks, ..Self::default() };
+        Ok(access.reached_at(read("PUBLIC_URL").as_deref()))
     }
 
     /// The same, reached by people at `origin`, such as `https://vestibule.example`; with `None` as before.

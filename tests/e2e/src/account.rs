@@ -73,7 +73,8 @@ impl<'s> Account<'s> {
         self.template.raised(&self.points(), self.now() + minutes * 60_000)
     }
 
-    /// A request that API Gateway passes to a function if that may run once more, answered by `answering`.
+    /// A request that API Gateway, or the function's own address, passes to a function if that may run once more, answered
+    /// by `answering`.
     pub async fn pass(&self, package: &str, answering: impl Future<Output = Answer>) -> u16 {
         let function = self.template.function(package);
         let status = if self.begins(&function) {
@@ -82,9 +83,9 @@ impl<'s> Account<'s> {
             answer.status.as_u16()
         } else {
             self.count("AWS/Lambda", "Throttles", &[("FunctionName", &function)], 1.0);
-            503
+            if self.has_address(package) { 429 } else { 503 }
         };
-        self.answered(status);
+        self.answered(package, status);
         status
     }
 
@@ -102,18 +103,33 @@ impl<'s> Account<'s> {
         true
     }
 
-    fn answered(&self, status: u16) {
-        if status >= 500 {
-            self.failed.fetch_add(1, Ordering::SeqCst);
+    /// Whether requests come to a function by an address of its own.
+    fn has_address(&self, package: &str) -> bool {
+        let function = self.template.function(package);
+        let addresses = self.template.of_type("AWS::Lambda::Url");
+        let mut targets = addresses.values().map(|address| self.template.text(&address["TargetFunctionArn"]));
+        self.template.parameter("WebhookAddresses").as_deref() == Some("FunctionUrls")
+            && targets.any(|to| to == function)
+    }
+
+    fn answered(&self, package: &str, status: u16) {
+        if status < 500 {
+            return;
+        }
+        self.failed.fetch_add(1, Ordering::SeqCst);
+        if self.has_address(package) {
+            let function = self.template.function(package);
+            self.count("AWS/Lambda", "Url5xxCount", &[("FunctionName", &function)], 1.0);
+        } else {
             self.count("AWS/ApiGateway", "5xx", &[("ApiId", "Api")], 1.0);
         }
     }
 
-    /// A request for which API Gateway's function does not start in this environment.
+    /// A request for which the function does not start in this environment.
     pub fn does_not_start(&self, package: &str, environment: &[(&str, &str)]) {
         assert!(!self.stack.starts(package, environment), "{package} starts");
         self.failed_to_run(package);
-        self.answered(502);
+        self.answered(package, 502);
     }
 
     fn failed_to_run(&self, package: &str) {

@@ -100,6 +100,11 @@ impl Template {
         named.filter(|(_, resource)| resource["Type"] == kind).map(|(name, one)| (name, &one["Properties"])).collect()
     }
 
+    /// The condition of a resource, if it has one.
+    pub fn condition(&self, name: &str) -> Option<&str> {
+        self.root["Resources"][name].get("Condition")?.as_str()
+    }
+
     pub fn alarms(&self) -> Vec<Alarm> {
         let alarms = self.of_type("AWS::CloudWatch::Alarm").into_iter();
         alarms.map(|(name, alarm)| self.alarm(name, alarm)).collect()

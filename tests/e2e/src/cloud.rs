@@ -197,7 +197,13 @@ impl Cloud {
 
     /// A request to a stack's API.
     pub fn request(&self, stack: &str, method: Method, path: &str) -> RequestBuilder {
-        let host = self.output(stack, "Url").rsplit('/').next().unwrap_or_default().to_owned();
+        self.request_at(stack, "Url", method, path)
+    }
+
+    /// A request to the address that an output of a stack has.
+    pub fn request_at(&self, stack: &str, output: &str, method: Method, path: &str) -> RequestBuilder {
+        let address = self.output(stack, output);
+        let host = address.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
         request(method, &format!("{}{path}", self.url)).header("host", host)
     }
 

@@ -14,7 +14,7 @@ pub mod strangers;
 pub use clock::SetClock;
 pub use http::{Answer, Client, Sender, enrollment, event};
 pub use program::{Folder, Ran, Serve, Tenant, run_alone};
-pub use stack::{Emulator, Stack, operators};
+pub use stack::{Emulator, FUNCTION_URLS, Stack, operators};
 
 use std::time::Duration;
 use tokio::time::Instant;

@@ -14,6 +14,11 @@ use tempfile::TempDir;
 use vestibule_permissions::{Asked, Judged, KEY, Kms, Policy, Wire};
 use vestibule_test_tools::{free_port, venv, workspace};
 
+/// Addresses of `enrollment-events` and `esp-status` as AWS would name them.
+pub const FUNCTION_URLS: [&str; 2] = [
+    "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-central-1.on.aws/",
+    "https://543210zyxwvutsrqponmlkjihgfedcba.lambda-url.eu-central-1.on.aws/",
+];
 /// How long the emulator may take to start.
 const STARTING: Duration = Duration::from_secs(60);
 /// What pip installs: an emulator with CloudFormation, DynamoDB, S3 and EventBridge.
@@ -229,10 +234,15 @@ impl Emulator {
     }
 
     /// Makes a stack of the template's table, bucket, bus and API, and of the outputs that lead to them. Functions would
-    /// need their zips.
-    pub async fn deploy(&self, name: &str) {
+    /// need their zips, so where the parameter `WebhookAddresses` has their addresses, these are names alone.
+    pub async fn deploy(&self, name: &str, webhook_addresses: &str) {
         let template = without_functions(&std::fs::read_to_string(workspace().join("infra/template.yaml")).unwrap());
-        let made = self.call(&[("Action", "CreateStack"), ("StackName", name), ("TemplateBody", &template)]).await;
+        let parameter = [
+            ("Parameters.member.1.ParameterKey", "WebhookAddresses"),
+            ("Parameters.member.1.ParameterValue", webhook_addresses),
+        ];
+        let make = [("Action", "CreateStack"), ("StackName", name), ("TemplateBody", &template)];
+        let made = self.call(&[&make[..], &parameter].concat()).await;
         assert!(made.contains("<StackId>"), "{made}");
         let deadline = Instant::now() + STARTING;
         loop {
@@ -268,30 +278,31 @@ impl Drop for Emulator {
 
 /// The template with no other resources and outputs than those which commands use.
 fn without_functions(template: &str) -> String {
-    const KEPT: [&str; 10] = [
-        "Table",
-        "Bucket",
-        "EventBus",
-        "Api",
-        "SecretsKey",
-        "TableName",
-        "BucketName",
-        "BusName",
-        "Url",
-        "SecretsKeyArn",
-    ];
+    const RESOURCES: [&str; 5] = ["Table", "Bucket", "EventBus", "Api", "SecretsKey"];
+    const OUTPUTS: [&str; 7] =
+        ["TableName", "BucketName", "BusName", "Url", "SecretsKeyArn", "EnrollmentEventsUrl", "EspStatusUrl"];
     let (mut section, mut is_kept, mut out) = ("", true, String::new());
     for line in template.lines() {
         if !line.starts_with([' ', '#']) && !line.is_empty() {
             section = line.split(':').next().unwrap_or_default();
             is_kept = !["Transform", "Globals"].contains(&section);
-        } else if ["Resources", "Outputs"].contains(&section) && line.starts_with("  ") && !line.starts_with("   ") {
-            is_kept = KEPT.contains(&line.trim().trim_end_matches(':'));
+        } else if line.starts_with("  ") && !line.starts_with("   ") {
+            let name = line.trim().trim_end_matches(':');
+            is_kept = match section {
+                "Resources" => RESOURCES.contains(&name),
+                "Outputs" => OUTPUTS.contains(&name),
+                _ => is_kept,
+            };
         }
         if is_kept {
             out.push_str(line);
             out.push('\n');
         }
+    }
+    for (function, address) in ["EnrollmentEvents", "EspStatus"].into_iter().zip(FUNCTION_URLS) {
+        let known = format!("!GetAtt {function}Url.FunctionUrl");
+        assert!(out.contains(&known), "{known}");
+        out = out.replace(&known, address);
     }
     out
 }

@@ -17,9 +17,9 @@ use vestibule_platform::{Access, Clock, Config, HttpResponse};
 use vestibule_store::{ApiToken, BrowserSession, Credential, Role, Secret, SettingsHistory, Store, Tenant};
 
 /// An API over a table, with a clock that the test drives, in seconds since the beginning.
-struct Setup {
+pub struct Setup {
     table: Table,
-    api: Api,
+    pub api: Api,
     seconds: Arc<AtomicI64>,
 }
 
@@ -54,7 +54,7 @@ fn at(seconds: i64) -> Timestamp {
 const HOUR: i64 = 3_600;
 
 impl Setup {
-    async fn new(access: Access) -> Self {
+    pub async fn new(access: Access) -> Self {
         let table = Engine::embedded().table().await;
         let seconds = Arc::new(AtomicI64::new(0));
         let api = api(table.store.clone(), &seconds, access);
@@ -62,7 +62,7 @@ impl Setup {
     }
 
     /// A tenant with a token that ends after so many hours.
-    async fn tenant(&self, name: &str, hours: Option<i64>) -> String {
+    pub async fn tenant(&self, name: &str, hours: Option<i64>) -> String {
         let token = new_token(name).unwrap();
         let mut added = Tenant {
             id: TenantId::parse(name).unwrap(),

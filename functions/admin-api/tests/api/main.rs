@@ -10,4 +10,5 @@ mod files;
 mod lean;
 mod lost_answers;
 mod page_files;
+mod senders;
 mod web;

@@ -85,6 +85,9 @@ pub struct CostOptions {
     /// Events that senders post in one request
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub events_a_request: u32,
+    /// Senders post to the functions' own addresses, as in a stack with WebhookAddresses=FunctionUrls
+    #[arg(long)]
+    pub function_urls: bool,
     /// Show each unit of work, what it stands on, and each price
     #[arg(long)]
     pub units: bool,

@@ -3,7 +3,7 @@
 use crate::cli::CostOptions;
 use crate::output::{Lines, answer};
 use serde_json::{Value, json};
-use vestibule_cost::{Amount, Costs, Estimate, Line, Question};
+use vestibule_cost::{Addresses, Amount, Costs, Estimate, Line, Question};
 use vestibule_platform::BoxError;
 
 /// Prints a month's cost.
@@ -13,6 +13,7 @@ pub fn run(options: &CostOptions) -> Result<(), BoxError> {
     let question = Question {
         events_per_enrollment: options.events.map_or(sample.events_per_enrollment, f64::from),
         events_per_request: f64::from(options.events_a_request),
+        addresses: if options.function_urls { Addresses::FunctionUrls } else { Addresses::Api },
         ..sample
     };
     let month = costs.estimate(&question);
@@ -62,6 +63,7 @@ fn in_json(costs: &Costs, question: &Question, month: &Estimate) -> Value {
         "tenants": question.tenants,
         "eventsAnEnrollment": question.events_per_enrollment,
         "eventsARequest": question.events_per_request,
+        "webhookAddresses": question.addresses,
         "eventsAMonth": month.events,
         "usdAMonth": cents(month.total()),
         "usdAMillionEventsInAndOut": cents(month.a_million(month.of_events())),
@@ -78,7 +80,7 @@ fn cents(usd: f64) -> f64 {
 
 fn in_words(costs: &Costs, question: &Question, month: &Estimate, units: bool) -> Lines {
     let mut lines = Lines::default();
-    let Question { enrollments, tenants, events_per_enrollment, events_per_request, .. } = question;
+    let Question { enrollments, tenants, events_per_enrollment, events_per_request, addresses, .. } = question;
     let of = |n: f64, noun: &str| format!("{n} {noun}{}", if (n - 1.0).abs() < f64::EPSILON { "" } else { "s" });
     let (enrollments, tenants) = (of(*enrollments, "enrollment"), of(*tenants, "tenant"));
     writeln!(lines, "{enrollments} a month of {tenants}, {:.0} events", month.events);
@@ -117,8 +119,12 @@ fn in_words(costs: &Costs, question: &Question, month: &Estimate, units: bool) -
     );
     writeln!(
         lines,
-        "Assumed: {events_per_enrollment:.1} events an enrollment, {events_per_request} a request, evenly over tenants and \
-         time; what is kept is what a year of such months leaves."
+        "Assumed: {events_per_enrollment:.1} events an enrollment, {events_per_request} a request{}, evenly over tenants and \
+         time; what is kept is what a year of such months leaves.",
+        match addresses {
+            Addresses::Api => " to the HTTP API",
+            Addresses::FunctionUrls => " to the functions' own addresses",
+        }
     );
     lines.line("docs/COST.md says how each unit was measured; --units lists them.");
     lines

@@ -23,7 +23,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             let source = find(&source)?;
             let set = Set::read(source, reports.as_deref(), ignore_awaiting_configuration)?;
             let app = App::open(&common.place).await?;
-            let url = app.public_address(url)?;
+            let url = app.address_for(source, url)?;
             files::check(source, &url)?;
             let (added, kept) = (add(&app, &name, source, &set).await, app.folder());
             app.close().await?;

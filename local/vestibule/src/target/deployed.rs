@@ -6,6 +6,7 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::Stack;
 use std::sync::Arc;
 use vestibule_host::Clients;
+use vestibule_platform::config::HookAddresses;
 use vestibule_platform::{BoxError, Clock, Config, clients};
 use vestibule_vault::KmsVault;
 
@@ -18,6 +19,8 @@ pub struct Deployed {
     pub config: Config,
     /// The address at which people and senders reach it, if CloudFormation says it.
     pub url: Option<String>,
+    /// The addresses of the webhooks' functions, if they have addresses of their own.
+    pub hooks: HookAddresses,
     /// Its region.
     pub region: String,
     /// Whether its functions have advice of the organisation's own, in a layer.
@@ -66,6 +69,10 @@ impl Deployed {
             stack: Some(stack.stack_name().unwrap_or(name).to_owned()),
             config,
             url: output("Url").map(|url| url.trim_end_matches('/').to_owned()),
+            hooks: HookAddresses {
+                enrollment_events: output("EnrollmentEventsUrl"),
+                esp_status: output("EspStatusUrl"),
+            },
             region,
             has_advice: parameter(stack, "AdviceLayerArn").is_some(),
             vault,
@@ -85,7 +92,8 @@ impl Deployed {
         }
         let (sdk, region) = sdk(options).await?;
         let (clients, vault) = (Clients::of(&sdk), vault(&sdk, &config, key));
-        Ok(Self { stack: None, config, url: None, region, has_advice: false, clients, vault })
+        let hooks = HookAddresses::default();
+        Ok(Self { stack: None, config, url: None, hooks, region, has_advice: false, clients, vault })
     }
 
     /// What it is called.

@@ -11,6 +11,9 @@ use http::StatusCode;
 use vestibule_domain::Timestamp;
 use vestibule_domain::event::{Kind, Reports};
 
+/// The senders whose requests the function `esp-status` gets; `enrollment-events` gets those of all others.
+const TO_ESP_STATUS: [&str; 2] = ["esp-status", "graph-autopilot-events"];
+
 /// A kind of sender.
 #[derive(Clone, Copy, Debug)]
 pub struct Sender {
@@ -156,6 +159,12 @@ impl Sender {
     pub fn path(&self, tenant: &str, proof: Proof, secret: &str) -> String {
         let path = format!("/hooks/{tenant}/{}", self.name);
         if proof == Proof::Path { format!("{path}/{secret}") } else { path }
+    }
+
+    /// The function that gets its requests, as the deployment's routes lead them. The other would understand them as well,
+    /// but so that one kind of request does not delay the other, each function has its own.
+    pub fn function(&self) -> &'static str {
+        if TO_ESP_STATUS.contains(&self.name) { "esp-status" } else { "enrollment-events" }
     }
 
     /// Its preferred proof by a secret of its own. A sender without one signs by Standard Webhooks with the tenant's

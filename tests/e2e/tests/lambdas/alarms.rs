@@ -18,6 +18,8 @@ use vestibule_e2e::{Account, Answer, Failing, Sink, Stack, Template, Tenancy, de
 const LARGE: usize = 1_000;
 
 const NOT_STARTED: [&str; 4] = ["EnrollmentEventsErrors", "EspStatusErrors", "AdminApiErrors", "ApiFails"];
+/// Those on webhooks with addresses of their own.
+const NOT_STARTED_THERE: [&str; 2] = ["EnrollmentEventsUrlFails", "EspStatusUrlFails"];
 const CROWDED: [&str; 4] =
     ["EnrollmentEventsThrottles", "EspStatusThrottles", "AdminApiThrottles", "AccountConcurrency"];
 const SCARCE_TABLE: [&str; 4] =
@@ -37,7 +39,7 @@ const STREAM: [&str; 4] =
 
 #[test]
 fn every_alarm_is_raised_by_a_test() {
-    let raised = [&NOT_STARTED[..], &CROWDED, &SCARCE_TABLE, &NO_TABLE, &NO_FILE, &STREAM].concat();
+    let raised = [&NOT_STARTED[..], &NOT_STARTED_THERE, &CROWDED, &SCARCE_TABLE, &NO_TABLE, &NO_FILE, &STREAM].concat();
     let raised: BTreeSet<String> = raised.into_iter().map(str::to_owned).collect();
     let alarms: BTreeSet<String> = Template::read(&[]).alarms().into_iter().map(|alarm| alarm.name).collect();
     assert_eq!(raised, alarms);
@@ -159,6 +161,19 @@ async fn functions_that_do_not_start() {
     }
     assert_eq!(account.failed.load(Ordering::SeqCst), 18);
     assert_raised(&account, 0, &NOT_STARTED);
+
+    // At addresses of their own, the API does not see it.
+    let account = Account::around(&stack, LARGE, &[("WebhookAddresses", "FunctionUrls")]);
+    for _ in 0..3 {
+        for function in ["enrollment-events", "esp-status"] {
+            for _ in 0..5 {
+                account.does_not_start(function, &[("STALENESS_MS", "soon")]);
+            }
+        }
+        account.next_minute();
+    }
+    assert_raised(&account, 0, &NOT_STARTED_THERE);
+    assert!(!account.raised_in(0).contains("ApiFails"));
 }
 
 /// Answers once the others have been turned away.

@@ -90,18 +90,39 @@ async fn opened_by_whoever_needs_it(cloud: &Cloud, id: &TenantId) {
 #[ignore = "takes minutes"]
 async fn deployed_the_whole_job_runs() {
     let cloud = Cloud::start().await;
-    let said = cloud.up("one", &[]);
+    let said = cloud.up("one", &["WebhookAddresses=FunctionUrls"]);
     assert!(said.contains("address: "), "{said}");
     let store = cloud.store("one");
     let tenancy = job::tenant(&store).await;
 
     let events = event_at("enrollment.started", "c02open", 1, &json!({"platform": "ios"})).to_string();
-    let mut post = cloud.request("one", Method::POST, "/hooks/contoso/enrollment-events");
-    for (name, value) in tenancy.sign(events.as_bytes()) {
-        post = post.header(name, value);
+    let session = json!({"platform": "windows", "sessionId": "own-address"});
+    let session = event_at("esp.started", "c02esp", 1, &session).to_string();
+    // At the functions' own addresses, which it prints, and at the API's, which stays.
+    for (output, hook, body, counted) in [
+        ("EnrollmentEventsUrl", "enrollment-events", &events, "accepted"),
+        ("EspStatusUrl", "esp-status", &session, "accepted"),
+        ("Url", "enrollment-events", &events, "duplicates"),
+        ("Url", "esp-status", &session, "duplicates"),
+    ] {
+        let address = cloud.output("one", output);
+        assert!(said.contains(address.trim_end_matches('/')), "{address}: {said}");
+        let path = format!("/hooks/contoso/{hook}");
+        let mut post = cloud.request_at("one", output, Method::POST, &path);
+        for (name, value) in tenancy.sign(body.as_bytes()) {
+            post = post.header(name, value);
+        }
+        let answer = cloud.send(post.header("content-type", "application/cloudevents+json").body(body.clone())).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()[counted]), (202, &json!(1)), "{output}: {}", answer.text());
+        let unsigned = cloud.request_at("one", output, Method::POST, &path).body(body.clone());
+        assert_eq!(cloud.send(unsigned).await.status, 401, "{output}");
     }
-    let answer = cloud.send(post.header("content-type", "application/cloudevents+json").body(events)).await;
-    assert_eq!((answer.status.as_u16(), &answer.json()["accepted"]), (202, &json!(1)), "{}", answer.text());
+    // The page gives them to whoever sets a sender up.
+    let page = cloud.output("one", "Url");
+    let asked = cloud.request("one", Method::POST, "/api/sources/esp-status/secrets").bearer_auth(&tenancy.token);
+    let answer = cloud.send(asked.json(&json!({"url": page}))).await;
+    let expected = format!("{}hooks/contoso/esp-status", cloud.output("one", "EspStatusUrl"));
+    assert_eq!((answer.status.as_u16(), &answer.json()["url"]), (201, &json!(expected)), "{}", answer.text());
 
     // As the hook stored it an hour ago; the stack's own schedule finds it.
     let then = now() - Millis::from_minutes(60);

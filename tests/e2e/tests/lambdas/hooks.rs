@@ -61,6 +61,93 @@ async fn a_signature_is_over_the_decoded_body() {
     assert_eq!(answer["statusCode"], 401, "signed as it was sent: {answer}");
 }
 
+/// An invocation by a function's own address, as AWS documents it for one without credentials: no route, no parameters of a
+/// path, and everything that anybody asks of the address.
+fn at_its_own_address(method: &str, path: &str, query: &str, headers: &[(&str, String)], body: Option<&str>) -> Value {
+    let host = "abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-central-1.on.aws";
+    let mut all = json!({
+        "host": host,
+        "content-type": "application/cloudevents+json",
+        "x-amzn-tls-version": "TLSv1.3",
+        "x-amzn-trace-id": "Root=1-5e272390-8c398be037738dc042009320",
+        "x-forwarded-for": "192.0.2.1",
+        "x-forwarded-port": "443",
+        "x-forwarded-proto": "https",
+    });
+    for (name, value) in headers {
+        all[*name] = json!(value);
+    }
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": all,
+        "requestContext": {
+            "accountId": "anonymous",
+            "apiId": host.split('.').next(),
+            "domainName": host,
+            "domainPrefix": host.split('.').next(),
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "test"},
+            "requestId": "e1506fd5-9e7b-434f-bd42-4f8fa224b599",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "12/Mar/2026:19:03:58 +0000",
+            "timeEpoch": 1_773_342_238_000_i64,
+        },
+        "isBase64Encoded": false,
+    });
+    if let Some(body) = body {
+        // A form that Lambda does not take for text comes encoded.
+        (event["body"], event["isBase64Encoded"]) = (STANDARD.encode(body).into(), true.into());
+    }
+    event
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_webhook_answers_at_an_address_of_its_own() {
+    let stack = Stack::start().await;
+    let tenancy = stack.tenant("contoso", TenantSettings::default()).await;
+    let started = event_at("enrollment.started", "C02URL", 1, &json!({"platform": "ios"})).to_string();
+    let session = json!({"platform": "windows", "sessionId": "s"});
+    let session = event_at("esp.started", "C02URLESP", 1, &session).to_string();
+    for (function, body) in [("enrollment-events", &started), ("esp-status", &session)] {
+        let path = format!("/hooks/contoso/{function}");
+        let signed: Vec<(&str, String)> = tenancy.sign(body.as_bytes()).to_vec();
+        let call = async |event: Value| stack.invoke_raw(function, &event).await.json();
+        let answer = call(at_its_own_address("POST", &path, "", &signed, Some(body))).await;
+        assert_eq!(answer["statusCode"], 202, "{answer}");
+        let results: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!(results["accepted"], 1);
+        let answer = call(at_its_own_address("POST", &path, "backfill=true", &signed, Some(body))).await;
+        let results: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!(results["duplicates"], 1, "{answer}");
+        // A delivery service asks at the address that it will deliver to.
+        let mut asked = tenancy.sign(b"").to_vec();
+        asked.push(("webhook-request-origin", "eventgrid.azure.net".to_owned()));
+        let answer = call(at_its_own_address("OPTIONS", &path, "", &asked, None)).await;
+        assert_eq!((&answer["statusCode"], &answer["headers"]["allow"]), (&json!(200), &json!("POST")), "{answer}");
+        // What the API's routes keep from a function at the API comes to it here.
+        for (method, path, headers, status) in [
+            ("POST", path.as_str(), &[][..], 401),
+            ("GET", path.as_str(), &signed[..], 405),
+            ("DELETE", path.as_str(), &signed[..], 405),
+            ("GET", "/", &[], 405),
+            ("POST", "/", &signed[..], 404),
+            ("POST", "/api/tenant", &signed[..], 404),
+            ("POST", "/hooks/contoso/no-such-source", &signed[..], 404),
+            ("POST", "/hooks/../api/tenant", &signed[..], 404),
+        ] {
+            let answer = call(at_its_own_address(method, path, "", headers, Some(body))).await;
+            assert_eq!(answer["statusCode"], status, "{function}: {method} {path}: {answer}");
+            assert!(answer["body"].as_str().unwrap().starts_with('{'), "{answer}");
+        }
+        assert!(!stack.has_panicked(function));
+    }
+    let answer = stack.ask("admin-api", Method::GET, &tenancy, "/api/devices/enrollment-status").await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["devices"]), (200, &json!(2)), "{}", answer.text());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_of_esp_events_is_a_session_of_a_device() {
     let stack = Stack::start().await;

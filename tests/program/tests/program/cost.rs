@@ -3,7 +3,7 @@
 use crate::page::Page;
 use serde_json::Value;
 use std::fmt::Write as _;
-use vestibule_cost::{Costs, Line, Per, Question};
+use vestibule_cost::{Addresses, Costs, Line, Per, Question};
 use vestibule_program_tests::run_alone;
 
 /// Months that the documentation shows: enrollments and tenants.
@@ -24,6 +24,11 @@ fn often(per: &Per) -> String {
     }
 }
 
+/// The question about senders that post to the functions' own addresses.
+fn at_function_urls(costs: &Costs, enrollments: f64, tenants: f64) -> Question {
+    Question { addresses: Addresses::FunctionUrls, ..costs.question(enrollments, tenants) }
+}
+
 /// A number with four digits that mean something, as a person writes it.
 fn number(value: f64) -> String {
     match value {
@@ -39,6 +44,7 @@ fn the_documentation_is_of_this_file_of_costs() {
     let costs = Costs::embedded().unwrap();
     let page = Page::open("docs/COST.md");
     let months = MONTHS.map(|(enrollments, tenants)| costs.estimate(&costs.question(enrollments, tenants)));
+    let direct = MONTHS.map(|(enrollments, tenants)| costs.estimate(&at_function_urls(&costs, enrollments, tenants)));
     let mut out = String::from("| USD for a million events |");
     for (enrollments, tenants) in MONTHS {
         let tenants =
@@ -57,15 +63,18 @@ fn the_documentation_is_of_this_file_of_costs() {
         row(line.title(), &|index| months[index].line(line));
     }
     row("**events in and out**", &|index| months[index].of_events());
+    row("**the same, by function URLs**", &|index| direct[index].of_events());
     for line in Line::ALL.into_iter().filter(|line| !line.is_of_events()) {
         row(line.title(), &|index| months[index].line(line));
     }
     row("**all**", &|index| months[index].total());
-    out.push_str("| **all, USD a month** |");
-    for month in &months {
-        write!(out, " {:.2} |", month.total()).unwrap();
+    for (title, months) in [("all, USD a month", &months), ("the same, by function URLs", &direct)] {
+        write!(out, "| **{title}** |").unwrap();
+        for month in months {
+            write!(out, " {:.2} |", month.total()).unwrap();
+        }
+        out.push('\n');
     }
-    out.push('\n');
     page.holds("<!-- months: begin -->", "<!-- months: end -->", &out);
 
     // Written first, or the second part would be put into the page as it was.
@@ -133,6 +142,14 @@ fn a_month_is_added_up_without_a_folder_and_without_a_network() {
     let expected = costs.estimate(&question);
     let api = batched["lines"].as_array().unwrap().iter().find(|line| line["line"] == "httpApi").unwrap();
     assert_eq!(cents(api["usdAMonth"].as_f64().unwrap()), cents(expected.line(Line::HttpApi)));
+
+    // What the documentation promises: by the functions' own addresses, 2.30 a million or less.
+    let direct = run_alone(&["cost", "--enrollments", "100000", "--function-urls", "--json"]).stdout;
+    let direct: Value = serde_json::from_str(&direct).unwrap();
+    let expected = costs.estimate(&at_function_urls(&costs, 100_000.0, 1.0));
+    let a_million = direct["usdAMillionEventsInAndOut"].as_f64().unwrap();
+    assert_eq!(cents(a_million), cents(expected.a_million(expected.of_events())));
+    assert!(a_million <= 2.30 && direct["webhookAddresses"] == "functionUrls", "{direct}");
     for wrong in [["cost", "--enrollments", "0"], ["cost", "--tenants", "-1"], ["cost", "--events", "many"]] {
         assert!(!run_alone(&wrong).success, "{wrong:?}");
     }

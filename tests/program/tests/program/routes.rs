@@ -5,7 +5,9 @@ use crate::operations::{BEFOREHAND, Operation, Sample, Who, table, template_rout
 use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeSet;
+use vestibule_host::Template;
 use vestibule_program_tests::{Answer, Client, now};
+use vestibule_webhook::sources::SENDERS;
 
 const HOOKS: &str = "POST /hooks/";
 
@@ -30,6 +32,23 @@ fn fits(route: &str, path: &str) -> bool {
     let (route, path): (Vec<_>, Vec<_>) = (route.split('/').collect(), path.split('/').collect());
     route.len() == path.len()
         && route.iter().zip(&path).all(|(route, path)| route == path || (route.starts_with('{') && !path.is_empty()))
+}
+
+/// Where webhooks have addresses of their own, senders get that of the function to which the API leads them.
+#[test]
+fn each_sender_posts_to_the_function_of_its_route() {
+    let routes = Template::embedded().unwrap().routes;
+    for sender in SENDERS {
+        for end in [("", None), ("/{secret}", Some(""))].into_iter().filter(|(_, secret)| sender.takes(*secret)) {
+            let (end, _) = end;
+            let leads = |name: &str| {
+                let path = format!("/hooks/{{tenant}}/{name}{end}");
+                routes.iter().find(|route| route.method == "POST" && route.path == path).map(|route| &route.function)
+            };
+            let function = leads(sender.name).or_else(|| leads("{source}")).unwrap();
+            assert_eq!(sender.function(), function, "{}{end}", sender.name);
+        }
+    }
 }
 
 #[test]

@@ -2,12 +2,12 @@
 //! template, without its functions.
 
 use serde_json::json;
-use vestibule_program_tests::{Emulator, enrollment, now};
+use vestibule_program_tests::{Emulator, FUNCTION_URLS, enrollment, now};
 
 #[tokio::test]
 async fn commands_find_a_stack_by_its_name() {
     let emulator = Emulator::start().await;
-    emulator.deploy("vestibule-test").await;
+    emulator.deploy("vestibule-test", "Api").await;
     let stack = emulator.stack("vestibule-test");
 
     let added = stack.json(&["tenant", "add", "contoso"]);
@@ -46,6 +46,20 @@ async fn commands_find_a_stack_by_its_name() {
     for check in ["bucket", "bus"] {
         assert_eq!(grade(check), Some(json!("ok")), "{check}: {doctor}");
     }
+
+    // Where the webhooks have addresses of their own, each sender gets that of its function, and people the API's.
+    emulator.deploy("other", "FunctionUrls").await;
+    let other = emulator.stack("other");
+    other.json(&["tenant", "add", "contoso"]);
+    let at = |source: &str, more: &[&str]| {
+        other.json(&[&["source", "add", "contoso", source][..], more].concat())["url"].as_str().unwrap().to_owned()
+    };
+    let [events, sessions] = FUNCTION_URLS.map(|url| format!("{url}hooks/contoso/"));
+    assert!(at("nanomdm", &[]).starts_with(&format!("{events}nanomdm")));
+    assert_eq!(at("esp-status", &[]), format!("{sessions}esp-status"));
+    assert_eq!(at("esp-status", &["--url", "https://hooks.example"]), "https://hooks.example/hooks/contoso/esp-status");
+    let link = other.json(&["token", "link", "contoso"]);
+    assert!(link["url"].as_str().unwrap().contains("execute-api"), "{link}");
 
     // A stack of another name, or in another region, is none.
     let unknown = emulator.stack("vestibule-tset").fails(&["tenant", "list"]);
