@@ -65,6 +65,14 @@ resource() { aws cloudformation describe-stack-resource --stack-name "$stack" --
   --query StackResourceDetail.PhysicalResourceId; }
 functions() { sed -n 's/^  \([A-Za-z]*\)Role:$/\1/p' "$root/infra/template.yaml"; }
 
+# The function's own address that output $1 has, as curl reaches it.
+own() {
+  local address
+  address="$(output "$1")"
+  [ -z "$endpoint" ] || address="http://${address#https://}"
+  echo "${address%/}"
+}
+
 # Asks the API with curl's arguments $@ after the path $1; prints the status, then the body.
 ask() {
   local path="$1"
@@ -114,7 +122,7 @@ clean_up() {
 }
 
 make() {
-  local parameters=("Architecture=$arch" ThrottleRate=20 ThrottleBurst=20) free
+  local parameters=("Architecture=$arch" ThrottleRate=20 ThrottleBurst=20 WebhookAddresses=FunctionUrls) free
   [ -z "$domain" ] || parameters+=("DomainName=$domain" "CertificateArn=$certificate")
   [ -z "$zone" ] || parameters+=("HostedZoneId=$zone")
   free="$(aws lambda get-account-settings --output text --query AccountLimit.UnreservedConcurrentExecutions)"
@@ -150,6 +158,22 @@ requests() {
     expect "the API's own address does not" 404 "$(curl -sS -o /dev/null -w '%{http_code}' \
       "https://$(resource Api).execute-api.$AWS_REGION.amazonaws.com/config.json")"
   fi
+}
+
+# The webhooks' own addresses, beside the API's.
+addresses() {
+  local address
+  address="$(own EnrollmentEventsUrl)"
+  expect "the function's own address takes a signed event" '202*"accepted":1*' "$(post CHECK0004 direct "$secret" | tr '\n' ' ')"
+  expect "the same event is known there" '202*"duplicates":1*' "$(post CHECK0004 direct "$secret" | tr '\n' ' ')"
+  expect "another secret is refused there" 401 "$(post CHECK0004 forged whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw | head -1)"
+  expect "nothing else is there" 405 "$(status_of /)"
+  expect "an answer names its invocation" '????????-????-????-????-????????????' "$(curl -sS "${reach[@]}" -o /dev/null -D - "$address/" |
+    tr -d '\r' | sed -n 's/^[Xx]-[Aa]mzn-[Rr]equest[Ii]d: //p')"
+  address="$(own EspStatusUrl)"
+  expect "esp-status asks for a signature at its own" 401 "$(status_of /hooks/contoso/esp-status -d '{}')"
+  expect "anybody may call the function by its address alone" '*"Bool":{"lambda:InvokedViaFunctionUrl":"true"}*' "$(got aws lambda \
+    get-policy --function-name "$(resource EspStatus)" --output text --query Policy | tr -d ' ')"
 }
 
 stored() {
@@ -322,7 +346,7 @@ run() {
   trap clean_up EXIT
   local part
   make
-  for part in requests stored semantics permissions publications files watched throttled figures; do
+  for part in requests addresses stored semantics permissions publications files watched throttled figures; do
     echo "-- $part"
     $part
   done
