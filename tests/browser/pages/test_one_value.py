@@ -61,6 +61,7 @@ def test_the_overview_of_one_model_in_2_choices_also_by_its_link_and_from_the_fi
     assert address(page)[1]["model"] == model
     listed = server.get("/api/reports/incomplete-enrollments/attempts", **over, model=model, limit=1000)["attempts"]
     assert len(listed) == answer["periods"][0]["initiated"]
+    expect(page.locator("p[data-key=coverage]")).to_contain_text(f"Of these {len(listed)} enrollments, the start")
     # The link shows the same; so does the file.
     link = f"#/overview{query(**over, model=model)}"
     go(page, link, "Overview", "table.steps")
@@ -97,3 +98,23 @@ def test_the_report_of_one_tag_from_its_line_in_the_table(server, visit, page):
     expect(page.locator("[data-key=slices]")).to_have_count(0)
     entered = [line["Entered"] for line in lines(page.get_by_role("table", name="Steps: entered, went on, abandoned"))]
     assert entered == [f"{step['entered']:,}" for step in report["funnel"]]
+
+
+def test_a_lists_coverage_is_of_what_is_listed(server, over, visit, page):
+    values = server.get("/api/reports/slices", **over, by="department")["values"]
+    tag = f"department={next(one['value'] for one in values if one['value'])}"
+    coverage = server.get("/api/reports/coverage", **over, tag=tag)
+    of_all = server.get("/api/reports/coverage", **over)
+    assert 1 < coverage["initiated"] < of_all["initiated"]
+    line = page.locator("[data-key=coverage]")
+    visit(f"#/attempts{query(**over, tag=tag)}", "Attempts")
+    expect(line).to_contain_text(f"Of these {coverage['initiated']:,} enrollments, the start")
+    # A part of them is listed, and the line says so.
+    go(page, f"#/attempts{query(**over, tag=tag, outcome='abandoned')}", "Attempts", "[data-key=list]")
+    expect(line).to_contain_text(f"Of the {coverage['initiated']:,} enrollments that these are a part of, the start")
+    go(page, f"#/attempts{query(**over, outcome='abandoned')}", "Attempts", "[data-key=list]")
+    expect(line.locator("summary")).to_have_text(f"All enrollments of these days, listed or not: {of_all['sentence']}")
+    # What is reported of everybody says nothing of one device.
+    device = server.get("/api/reports/incomplete-enrollments/attempts", **over, limit=1)["attempts"][0]["enrollmentKey"]
+    go(page, f"#/attempts{query(enrollmentKey=device, os='all')}", "Attempts", "[data-key=list]")
+    expect(line).to_have_count(0)

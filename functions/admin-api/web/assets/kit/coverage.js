@@ -69,14 +69,18 @@ export function senderTable(senders) {
 
 /**
  * @param {Answer|null} coverage as the API answers; null where it doesn't
+ * @param {boolean} [isOfMore] whether the view shows only a part of what the coverage is of
  * @returns {HTMLElement|null}
  */
-export function coverageLine(coverage) {
+export function coverageLine(coverage, isOfMore = false) {
   if (coverage?.slice && coverage.initiated) {
     return h(
       'p',
       { class: 'quiet', 'data-key': 'coverage' },
-      `Of these ${plural(coverage.initiated, 'enrollment')}, the start is reported of ${count(coverage.measured)}, screens of ${count(coverage.withSteps)}. `,
+      isOfMore
+        ? `Of the ${plural(coverage.initiated, 'enrollment')} that these are a part of, `
+        : `Of these ${plural(coverage.initiated, 'enrollment')}, `,
+      `the start is reported of ${count(coverage.measured)}, screens of ${count(coverage.withSteps)}. `,
       'Which senders took part is not kept for a part of the enrollments.',
     );
   }
@@ -84,7 +88,7 @@ export function coverageLine(coverage) {
   return h(
     'details',
     { class: coverage.sources.some(isLacking) ? 'coverage lacking' : 'coverage', 'data-key': 'coverage' },
-    h('summary', null, coverage.sentence),
+    h('summary', null, isOfMore ? 'All enrollments of these days, listed or not: ' : null, coverage.sentence),
     h(
       'div',
       { class: 'stack' },

@@ -12,7 +12,7 @@ import { asOf, outcomeBadge, pageHead } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
-import { VALUE_WORDS } from './one-value.js';
+import { askedValue, VALUE_WORDS } from './one-value.js';
 
 const FILTERS = [
   'from',
@@ -29,6 +29,10 @@ const FILTERS = [
   'user',
   'enrollmentKey',
 ];
+/** Filters by which a part of the days' attempts is listed; the coverage is of all of them. */
+const OF_PART = ['section', 'action', 'screen', 'cause', 'outcome', 'catalogueRow', 'failureCode'];
+/** Filters by which one person's or one device's attempts are listed: what is reported of everybody says nothing of these. */
+const OF_ONE = ['user', 'enrollmentKey'];
 const PAGE = 50;
 
 /** @type {import('../kit/filters.js').Choice[]} */
@@ -131,7 +135,9 @@ export default {
     const asked = Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name)]));
     const [answer, coverage] = await Promise.all([
       api.get('getAttempts', { ...asked, cursor: parameters.get('cursor'), limit: PAGE }, { signal }),
-      askCoverage({ ...keptRange(tenant, range), os: asked.os }, { api, signal }),
+      OF_ONE.some((name) => asked[name])
+        ? null
+        : askCoverage({ ...keptRange(tenant, range), os: asked.os, ...askedValue(parameters) }, { api, signal }),
     ]);
 
     const here = Object.fromEntries(parameters);
@@ -149,7 +155,10 @@ export default {
       h('p', null, h('a', { href: addressOf('incomplete', backFilter) }, '← Incomplete enrollments')),
       filterForm({ path: 'attempts', parameters, navigate, range, today, usual: 0, choices: CHOICES }),
       filterChips('attempts', parameters, CHIPS),
-      coverageLine(coverage),
+      coverageLine(
+        coverage,
+        OF_PART.some((name) => asked[name]),
+      ),
       h(
         'section',
         { class: 'card', 'data-key': 'list' },
