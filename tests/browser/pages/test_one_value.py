@@ -4,6 +4,9 @@ What must stay true: every number is the API's for the same filter, which is in 
 kept by value is said to be so. An opened file shows the same.
 """
 
+import shutil
+import sqlite3
+from contextlib import closing
 from datetime import date, timedelta
 
 import pytest
@@ -118,3 +121,35 @@ def test_a_lists_coverage_is_of_what_is_listed(server, over, visit, page):
     device = server.get("/api/reports/incomplete-enrollments/attempts", **over, limit=1)["attempts"][0]["enrollmentKey"]
     go(page, f"#/attempts{query(enrollmentKey=device, os='all')}", "Attempts", "[data-key=list]")
     expect(line).to_have_count(0)
+
+
+def test_a_file_without_reports_of_one_value_offers_none(server, over, new_page, tmp_path):
+    # As the version before wrote it: it tells attempts apart, and takes no value.
+    old = tmp_path / "old.sqlite"
+    shutil.copyfile(server.file, old)
+    with closing(sqlite3.connect(old)) as file, file:
+        names = ["model", "osVersion", "enrollmentType", "source", "tag", "without"]
+        paths = ", ".join(f"'$.{name}'" for name in names)
+        changed = file.execute(
+            f"UPDATE questions SET parameters = json_remove(parameters, {paths})"
+            " WHERE name IN ('overview', 'incomplete-enrollments', 'coverage', 'got-worse')"
+        )
+        assert changed.rowcount == 4
+    page = new_page()
+    for path, has in ((server.file, 1), (old, 0)):
+        open_file(page, server, path)
+        for address, heading, content in (
+            (f"#/overview{query(**over)}", "Overview", "table.steps"),
+            (f"#/incomplete{query(**over, by='department')}", "Incomplete enrollments", "[data-key=slices] table"),
+        ):
+            go(page, address, heading, content)
+            expect(page.get_by_label("Only of one")).to_have_count(has)
+        # What the file can still say of each value is there, and leads to its attempts.
+        slices = page.get_by_role("table", name="Attempts by Department")
+        shown = [line["Department"] for line in lines(slices)]
+        value = next(one["value"] for one in server.get("/api/reports/slices", **over, by="department")["values"])
+        assert value in shown
+        expect(slices.get_by_role("link", name=value, exact=True)).to_have_count(has)
+        slices.get_by_role("row", name=value).get_by_role("link").last.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Attempts")
+        expect(page.locator("[data-key=list] tbody tr").first).to_be_visible()

@@ -7,6 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FileApi } from '../assets/file/api.js';
 import { answer } from '../assets/file/questions.js';
 
 const question = (name, more) => ({
@@ -92,4 +93,20 @@ test('what a file or a summary does not have is said', async () => {
     title: 'Not in a summary',
   });
   assert.equal(await answer(fileOf([question('attempt')], {}), 'attempt', null, {}), null);
+});
+
+test('a file says which parameters an operation takes, and none of an operation that it does not answer', async () => {
+  const file = fileOf(
+    [
+      question('overview', { parameters: '{"from": "…", "model": "…"}' }),
+      question('overview.steps'),
+      question('esp-profiles.value'),
+    ],
+    {},
+  );
+  const api = new FileApi(/** @type {any} */ (file), {});
+  assert.deepEqual(await api.parametersOf('getOverview'), ['from', 'model']);
+  assert.deepEqual(await api.parametersOf('listEspProfiles'), []);
+  assert.deepEqual(await api.parametersOf('getIncompleteEnrollments'), []);
+  assert.deepEqual(await api.parametersOf('requestFile'), []);
 });

@@ -32,6 +32,8 @@ interface Source {
   /** The opened file; a server has none. */
   file?: object;
   get(operation: string, parameters?: Asked, options?: AskOptions): Promise<Answer>;
+  /** The parameters that an operation takes there; null for all that the page knows. */
+  parametersOf(operation: string): Promise<string[] | null>;
   getWithEtag(
     operation: string,
     parameters?: Asked,

@@ -209,6 +209,18 @@ export class FileApi {
     return result;
   }
 
+  /**
+   * The parameters that an operation takes here: a file of an earlier version may know fewer than this page.
+   * @param {string} operation
+   * @returns {Promise<string[]|null>} none where the file does not answer it
+   */
+  async parametersOf(operation) {
+    const question = called(operation).question ?? OF_FILE[operation];
+    if (!question) return [];
+    const [head] = await this.file.question(question);
+    return head?.name === question ? Object.keys(JSON.parse(head.parameters)) : [];
+  }
+
   /** A file can't be changed. */
   async getWithEtag(operation, parameters, options) {
     return { body: await this.get(operation, parameters, options), etag: null };

@@ -81,6 +81,14 @@ export class Api {
   }
 
   /**
+   * The parameters that an operation takes: all that this page knows, since it is of the server's own version.
+   * @returns {Promise<string[]|null>}
+   */
+  async parametersOf() {
+    return null;
+  }
+
+  /**
    * Asks for something that is going to be changed.
    * @param {string} operation
    * @param {Asked} [parameters]

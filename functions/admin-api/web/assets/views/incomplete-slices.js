@@ -32,9 +32,10 @@ export async function askSlices({ from, to, os, by }, { api, signal }) {
 /**
  * @param {Answer|null} slices
  * @param {URLSearchParams} parameters of the view
+ * @param {(by: string) => boolean} takes by what the report of one value alone can be had
  * @returns {HTMLElement|null}
  */
-export function slicesCard(slices, parameters) {
+export function slicesCard(slices, parameters, takes) {
   if (!slices || !slices.values.length || isOfOne(parameters)) return null;
   const links = (one, more) =>
     addressOf('attempts', {
@@ -90,7 +91,7 @@ export function slicesCard(slices, parameters) {
           key: 'value',
           label: words.slice(slices.by),
           class: 'wrap',
-          render: (one) => (one.isRest ? name(one) : h('a', { href: alone(one) }, name(one))),
+          render: (one) => (one.isRest || !takes(slices.by) ? name(one) : h('a', { href: alone(one) }, name(one))),
         },
         { key: 'initiated', label: 'Initiated', numeric: true, render: (one) => linked(one, one.initiated, {}) },
         {

@@ -249,6 +249,7 @@ export default {
     const picker = valuePicker({
       context,
       path: 'incomplete',
+      operation: 'getIncompleteEnrollments',
       parameters,
       redraw: () => newest && draw(newest, before),
     });
@@ -308,7 +309,7 @@ export default {
         ),
         report.abandoned === null ? null : placesTable(report, links, parameters),
         funnelCard(report, links),
-        slicesCard(slices, parameters),
+        slicesCard(slices, parameters, picker.takes),
         isOfOne(parameters)
           ? h(
               'p',

@@ -3,7 +3,8 @@
  *
  * What must stay true: which values there are is the API's. The filter is in the address under the names that it has in lists
  * of attempts, so a number's link keeps it; one at a time, since the sums have each kind of value by itself. What is not kept
- * by value is said to be so, and never shown of all.
+ * by value is said to be so, and never shown of all. Nothing is offered that the source can't answer: a file of an earlier
+ * version may tell attempts apart and have no report of one value.
  */
 
 import { h, uniqueId } from '../kit/dom.js';
@@ -66,24 +67,30 @@ const NOTHING = ' ';
 /**
  * Two lists to choose from: by what attempts are told apart, and one of the values.
  * @param {object} options
- * @param {{api: any, signal: AbortSignal, navigate: (path: string, parameters: object) => void}} options.context
+ * @param {{api: Source, signal: AbortSignal, navigate: (path: string, parameters: object) => void}} options.context
  * @param {string} options.path of the view
+ * @param {string} options.operation what the view asks
  * @param {URLSearchParams} options.parameters of its address
  * @param {() => void} options.redraw
- * @returns {{ask: (range: {from?: string, to?: string}) => Promise<void>, fields: () => any}} `ask` fetches what there is to choose
- *   from; there are no fields before, nor where the source can't tell attempts apart
+ * @returns {{ask: (range: {from?: string, to?: string}) => Promise<void>, fields: () => any,
+ *   takes: (by: string) => boolean}} `ask` fetches what there is to choose from; there are no fields before, nor where the source
+ *   can't tell attempts apart or does not answer of one value alone. `takes` says by what it does, and nothing before
  */
-export function valuePicker({ context: { api, signal, navigate }, path, parameters, redraw }) {
+export function valuePicker({ context: { api, signal, navigate }, path, operation, parameters, redraw }) {
   const chosen = chosenValue(parameters);
   let by = chosen?.by ?? '';
   /** @type {{from?: string, to?: string}} */
   let days = {};
   /** @type {Answer|null} */
   let answer = null;
+  /** The parameters that the operation takes; null for all. @type {string[]|null} */
+  let known = api.file ? [] : null;
+  const takes = (by) => known === null || Object.keys(filterOf(by, '')).every((name) => known?.includes(name));
 
   const ask = async (range) => {
     days = range;
     const asked = by;
+    known = await api.parametersOf(operation);
     try {
       const found = await api.get(
         'getSlices',
@@ -112,7 +119,8 @@ export function valuePicker({ context: { api, signal, navigate }, path, paramete
   const fields = () => {
     if (!answer) return null;
     // A file of an earlier version does not say.
-    const kinds = answer.kinds ?? OF_ALL;
+    const kinds = (answer.kinds ?? OF_ALL).filter(({ name }) => takes(name));
+    if (!kinds.length) return null;
     // What is chosen may be none of the listed.
     const isListed = answer.values.some((one) => one.value === chosen?.value);
     const { rest } = answer;
@@ -169,5 +177,5 @@ export function valuePicker({ context: { api, signal, navigate }, path, paramete
         : null,
     ];
   };
-  return { ask, fields };
+  return { ask, fields, takes };
 }

@@ -165,7 +165,13 @@ export default {
     const range = inAddress.from || inAddress.to ? inAddress : usual;
     const asked = Object.fromEntries(PARAMETERS.map((name) => [name, parameters.get(name)]));
     const ofOne = askedValue(parameters);
-    const picker = valuePicker({ context, path: 'overview', parameters, redraw: () => draw() });
+    const picker = valuePicker({
+      context,
+      path: 'overview',
+      operation: 'getOverview',
+      parameters,
+      redraw: () => draw(),
+    });
     const form = (overview) =>
       filterForm({
         path: 'overview',
