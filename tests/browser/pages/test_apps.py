@@ -116,21 +116,41 @@ def test_an_apps_page_is_the_apis_and_leads_to_its_sessions(server, visit, page)
 
 
 def test_a_session_stands_before_the_usual_one(server, visit, page):
-    session = server.get("/api/reports/esp/sessions", state="success", limit=1)["sessions"][0]["sessionId"]
+    sessions = [one["sessionId"] for one in server.get("/api/reports/esp/sessions", limit=50)["sessions"]]
+    # One with items that have a median and others that have none.
+    found = ((one, server.get(f"/api/reports/esp/sessions/{one}/usual")) for one in sessions)
+    session, usual = next(
+        (one, usual)
+        for one, usual in found
+        if {item["medianMinutes"] is None for item in usual["items"]} == {True, False}
+    )
     visit(f"#/session/{session}", re.compile("^Session of"))
-    usual = server.get(f"/api/reports/esp/sessions/{session}/usual")
     fact = page.locator(".facts div").filter(has=page.locator("dt", has_text="Usually takes"))
     if usual["medianMinutes"] is None:
         expect(fact).to_contain_text(f"not reported: fewer than {usual['least']}")
     else:
         expect(fact).to_contain_text(f"the median of {usual['n']:,} sessions like this")
     medians = {one["phase"]: one for one in usual["phases"]}
-    for phase in server.get(f"/api/reports/esp/sessions/{session}")["phases"]:
+    answer = server.get(f"/api/reports/esp/sessions/{session}")
+    keys = ("phase", "category", "itemId")
+    of_items = {tuple(one[key] for key in keys): one for one in usual["items"]}
+    assert [tuple(one[key] for key in keys) for one in answer["items"]] == list(of_items)
+    page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
+    for phase in answer["phases"]:
         part = page.locator(f".esp-phase[data-key={phase['phase']}]")
         found = medians.get(phase["phase"])
         if found and found["medianMinutes"] is not None:
             expect(part).to_contain_text(f"the median of {found['n']:,} sessions like this")
-            expect(part.locator(".bar-usual").first).to_be_attached()
+            expect(part.locator("> .bar-picture .bar-usual")).to_be_attached()
         else:
             expect(part).to_contain_text("Usually: not reported")
-            expect(part.locator(".bar-usual")).to_have_count(0)
+            expect(part.locator("> .bar-picture .bar-usual")).to_have_count(0)
+        items = [one for one in answer["items"] if one["phase"] == phase["phase"]]
+        rows = part.locator("table tbody tr")
+        expect(rows).to_have_count(len(items))
+        for row, item in zip(rows.all(), items, strict=True):
+            one = of_items[tuple(item[key] for key in keys)]
+            has = one["medianMinutes"] is not None
+            said = rf"^usually \d.* \(median of {one['n']:,}\)$" if has else "usually: not reported$"
+            expect(row.locator("small", has_text=re.compile(said))).to_have_count(1)
+            expect(row.locator(".bar-usual")).to_have_count(1 if has and item["beganAt"] else 0)

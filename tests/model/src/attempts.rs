@@ -1,6 +1,6 @@
 //! From events to devices and their attempts.
 
-use crate::esp::App;
+use crate::esp::{App, ItemTime};
 use crate::fold::fold;
 use crate::read::{Event, IdentifierKind, Kind, read};
 use crate::{Delivered, Settings};
@@ -103,6 +103,10 @@ pub struct Page {
     pub model: Option<String>,
     /// Its apps.
     pub apps: Vec<App>,
+    /// How long its items took, where that was reported.
+    pub times: Vec<ItemTime>,
+    /// The id of its profile.
+    pub profile: String,
 }
 
 /// One device: everything its events show, as of an instant.

@@ -6,8 +6,8 @@
 //!
 //! [`devices`] makes devices and their attempts from delivered events; [`report()`] makes the numbers of the
 //! incomplete-enrollments report from them, [`overview()`] those of the overview, [`slices()`] the same by what was reported
-//! of them, and [`status()`] those of the status page. [`arbitrary`] makes event sets at
-//! the edges of the rules. [`esp`] and [`esp_resolve`] are the Enrollment Status Page's sessions and profiles.
+//! of them, [`status()`] those of the status page, and [`usual()`] how long sessions like one took. [`arbitrary`] makes event
+//! sets at the edges of the rules. [`esp`] and [`esp_resolve`] are the Enrollment Status Page's sessions and profiles.
 
 mod apps;
 pub mod arbitrary;
@@ -23,6 +23,7 @@ pub mod scenes;
 mod slices;
 pub mod statistics;
 mod status;
+mod usual;
 
 pub use apps::{AppLine, apps};
 pub use attempts::{Attempt, Device, Page, devices, devices_of};
@@ -32,6 +33,7 @@ pub use read::{Event, IdentifierKind, Kind, Place, clock_skew, is_valid, placed_
 pub use report::{Elsewhere, Report, report};
 pub use slices::{SliceLine, only, slices};
 pub use status::{Failing, PlatformLine, Status, status};
+pub use usual::{Median, Usual, usual};
 
 /// What a sender can report (docs/DOMAIN.md, E9).
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate question")]

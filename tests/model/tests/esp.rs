@@ -13,7 +13,7 @@ use vestibule_domain::esp::{
 };
 use vestibule_domain::event::{About, Body, Event, Reports};
 use vestibule_domain::{History, TenantId, TenantSettings, Timestamp, fold};
-use vestibule_model::esp::{App, Item, PageEvent, Profile, Session, What, esp_sessions};
+use vestibule_model::esp::{App, Item, ItemTime, PageEvent, Profile, Session, What, esp_sessions};
 
 const BASE_MS: i64 = 1_774_699_200_000;
 const MINUTE_MS: i64 = 60_000;
@@ -42,7 +42,7 @@ fn profile() -> impl Strategy<Value = Profile> {
     (select(vec![5, 30, 60]), prop::bool::weighted(0.9), blocking, any::<bool>()).prop_map(
         |(minutes, shown, blocking, tries_others)| {
             let tries_others = tries_others && !blocking.is_empty();
-            Profile { minutes, shown, blocking, tries_others }
+            Profile { id: "p".to_owned(), minutes, shown, blocking, tries_others }
         },
     )
 }
@@ -112,7 +112,7 @@ fn start(mode: Option<&str>, hybrid: bool, targeted: Option<&[(String, bool)]>, 
         settings.install_progress_timeout_in_minutes = u32::try_from(profile.minutes).unwrap();
         settings.selected_mobile_app_ids.clone_from(&profile.blocking);
         settings.allow_non_blocking_app_installation = profile.tries_others;
-        let (id, created_at, modified_at) = ("p".to_owned(), Timestamp::MIN, Timestamp::MIN);
+        let (id, created_at, modified_at) = (profile.id.clone(), Timestamp::MIN, Timestamp::MIN);
         let profile =
             EspProfile { id, version: 1, created_at, modified_at, settings, assignments: Vec::new(), graph_id: None };
         Box::new(AppliedProfile::of(&profile, Rule::AllDevices))
@@ -171,8 +171,12 @@ type Counts = BTreeMap<(String, String), (usize, usize)>;
 type AppInWords = (String, String, Option<String>, bool, bool);
 
 /// What is compared: name, start, deadline, end, state, failed, timed out, stuck since when and still, "(k of n)" of
-/// each subtask, and the apps.
-type InWords = (Option<String>, i64, i64, Option<i64>, String, bool, bool, Option<i64>, bool, Counts, Vec<AppInWords>);
+/// each subtask, the apps, and how long items took.
+type InWords =
+    (Option<String>, i64, i64, Option<i64>, String, bool, bool, Option<i64>, bool, Counts, (Vec<AppInWords>, Took));
+
+/// The profile's id, and how long items took that never failed.
+type Took = (String, Vec<ItemTime>);
 
 /// The domain's session in the model's words.
 fn in_words(session: &EspSession) -> InWords {
@@ -182,6 +186,15 @@ fn in_words(session: &EspSession) -> InWords {
     });
     let mut apps: Vec<AppInWords> = apps.collect();
     apps.sort();
+    let whole = session.items.iter().filter(|item| item.state == Some(ItemState::Completed) && item.errors == 0);
+    let mut times: Vec<ItemTime> = whole
+        .filter_map(|item| {
+            let took_ms = (item.settled_at? - item.began_at?).get();
+            let (phase, category) = (item.phase.name().to_owned(), item.category.name().to_owned());
+            (took_ms > 0).then(|| ItemTime { phase, category, id: item.id.to_lowercase(), took_ms })
+        })
+        .collect();
+    times.sort();
     let mut counts = BTreeMap::new();
     for phase in [Phase::DeviceSetup, Phase::AccountSetup] {
         for subtask in session.page().iter().filter(|view| view.phase == phase).flat_map(|view| &view.subtasks) {
@@ -201,7 +214,7 @@ fn in_words(session: &EspSession) -> InWords {
         session.stuck_since.map(Timestamp::millis),
         session.is_stuck,
         counts,
-        apps,
+        (apps, (session.profile.id.clone(), times)),
     )
 }
 
@@ -212,6 +225,8 @@ fn comparable(expected: &Session, session: &EspSession) -> InWords {
     let app = |app: &App| (app.phase.clone(), app.id.clone(), app.state.clone(), app.tried, app.failed);
     let mut apps: Vec<AppInWords> = expected.apps.iter().map(app).collect();
     apps.sort();
+    let mut times = expected.times.clone();
+    times.sort();
     let mut counts = expected.counts.clone();
     counts
         .retain(|(phase, category), _| page.iter().any(|view| view.phase.name() == phase) && category != "joinNetwork");
@@ -230,7 +245,7 @@ fn comparable(expected: &Session, session: &EspSession) -> InWords {
         expected.stuck_since_ms,
         expected.is_stuck,
         counts,
-        apps,
+        (apps, (expected.profile.clone(), times)),
     )
 }
 

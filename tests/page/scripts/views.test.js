@@ -190,12 +190,12 @@ test('an item has its part of the session’s time, and none where its begin was
   assert.deepEqual(spanOf(late, item(at(15), at(30))), { from: 0.25, to: 0.5, isOpen: false });
 });
 
-test('what a phase usually takes begins with it, is a part of the session’s time, and is nothing where it is unknown', () => {
-  const phase = { startedAt: '2026-03-20T12:15:00.000Z' };
-  assert.deepEqual(usualSpan(session, phase, 30), { from: 0.25, to: 0.75 });
-  assert.deepEqual(usualSpan(session, phase, 300), { from: 0.25, to: 1 });
-  assert.equal(usualSpan(session, phase, null), null);
-  assert.equal(usualSpan(session, {}, 30), null);
+test('what a phase or item usually takes begins with it, is a part of the session’s time, and is nothing where it is unknown', () => {
+  const begun = '2026-03-20T12:15:00.000Z';
+  assert.deepEqual(usualSpan(session, begun, 30), { from: 0.25, to: 0.75 });
+  assert.deepEqual(usualSpan(session, begun, 300), { from: 0.25, to: 1 });
+  assert.equal(usualSpan(session, begun, null), null);
+  assert.equal(usualSpan(session, null, 30), null);
 });
 
 const VIEWS = [

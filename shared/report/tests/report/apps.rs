@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::esp::resolve::Rule;
 use vestibule_domain::esp::{
-    Category, DeploymentMode, EspDetail, EspItem, EspSession, ItemState, Phase, PhaseState, SessionState,
+    Category, DeploymentMode, EspDetail, EspItem, EspSession, ItemName, ItemState, Phase, PhaseState, SessionState,
 };
-use vestibule_domain::{Day, Millis};
+use vestibule_domain::{Day, Event, Millis, Timestamp};
 use vestibule_report::ask::Parameters;
 
 const COUNTS: [&str; 8] = ["sessions", "tried", "installed", "failed", "failing", "notNeeded", "open", "notReported"];
@@ -219,68 +219,133 @@ fn median(mut all: Vec<i64>, least: u64) -> (u64, Option<f64>) {
     (n as u64, enough.then(|| (all[(n - 1) / 2] + all[n / 2]) as f64 / 120_000.0))
 }
 
+/// The sessions like one, the newest thousand of them.
+fn like<'a>(all: &[&'a EspSession], session: &EspSession) -> Vec<&'a EspSession> {
+    let is_like = |one: &&&EspSession| {
+        one.profile.id == session.profile.id
+            && one.deployment_mode == session.deployment_mode
+            && one.started_at < session.started_at
+            && (session.started_at - one.started_at).get() < 28 * 86_400_000
+    };
+    let mut alike: Vec<_> = all.iter().filter(is_like).copied().collect();
+    alike.sort_by_key(|one| std::cmp::Reverse(one.started_at));
+    alike.truncate(1000);
+    alike
+}
+
+/// How long a session took for an item that began, was completed and never failed.
+fn took(session: &EspSession, like: &EspItem) -> Option<i64> {
+    let key = |item: &EspItem| (item.phase, item.category, item.id.to_ascii_lowercase());
+    let item = session.items.iter().find(|item| key(item) == key(like))?;
+    let took = (item.settled_at? - item.began_at?).get();
+    (item.state == Some(ItemState::Completed) && item.errors == 0 && took > 0).then_some(took)
+}
+
+/// How many medians there are, and how many are missing, of phases and of items.
+#[derive(Default, Debug)]
+struct Seen {
+    phases: [u32; 2],
+    items: [u32; 2],
+}
+
+/// The answer about a session is plain arithmetic on all of them.
+fn usual_agrees(world: &World, all: &[&EspSession], session: &EspSession, seen: &mut Seen) {
+    let answer = ask(world, "usual-session", &[("id", &session.id.to_string())]);
+    let alike = like(all, session);
+    assert_eq!(answer["sessions"], alike.len());
+    let least = answer["least"].as_u64().unwrap();
+    let whole = alike.iter().filter(|one| one.state.is_success());
+    let (n, usual) = median(whole.map(|one| (one.ended_at.unwrap() - one.started_at).get()).collect(), least);
+    assert_eq!((answer["n"].as_u64(), answer["medianMinutes"].as_f64()), (Some(n), usual));
+    for phase in rows(&answer, "phases") {
+        let name = Phase::read(phase["phase"].as_str().unwrap()).unwrap();
+        let times = alike.iter().filter_map(|one| one.phases.get(&name).map(|progress| (one, progress)));
+        // A phase that failed the session is not completed, whatever was reported before.
+        let times = times.filter(|(one, _)| {
+            !(one.state == SessionState::Failed && one.failed_phase.unwrap_or(one.current_phase().0) == name)
+        });
+        let times = times.filter(|(_, progress)| progress.state == PhaseState::Completed);
+        let times = times.map(|(_, progress)| (progress.ended_at.unwrap() - progress.started_at).get());
+        let (n, usual) = median(times.collect(), least);
+        assert_eq!((phase["n"].as_u64(), phase["medianMinutes"].as_f64()), (Some(n), usual), "{phase}");
+        seen.phases[usize::from(usual.is_none())] += 1;
+    }
+    let items = rows(&answer, "items");
+    assert_eq!(items.len(), session.items.len());
+    for (line, item) in items.iter().zip(&session.items) {
+        assert_eq!(
+            (&line["phase"], &line["category"], &line["itemId"]),
+            (&item.phase.name().into(), &item.category.name().into(), &item.id.as_str().into())
+        );
+        let (n, usual) = median(alike.iter().filter_map(|one| took(one, item)).collect(), least);
+        assert_eq!((line["n"].as_u64(), line["medianMinutes"].as_f64()), (Some(n), usual), "{line}");
+        seen.items[usize::from(usual.is_none())] += 1;
+    }
+}
+
+/// The events of a session of a mode of its own: an app that takes some minutes, its end a few minutes later. Every third reports
+/// the app only as completed, every fifth that it failed before, and every other in large letters.
+fn with_one_app(device: u64, begin: Timestamp, minutes: i64) -> Vec<Event> {
+    let mut start = started(PROFILES.fallback(), Rule::Default);
+    start.deployment_mode = Some(DeploymentMode::UserDriven);
+    let id = if device.is_multiple_of(2) { "the-app" } else { "THE-APP" };
+    let app = |state| {
+        let name = ItemName { id: id.to_owned(), name: Some("The app".to_owned()) };
+        EspDetail::Item(Phase::DeviceSetup, Category::Apps, name, state, None)
+    };
+    let mut details =
+        vec![(0, EspDetail::Started(Box::new(start))), (1, EspDetail::Phase(Phase::DeviceSetup, PhaseState::Started))];
+    if !device.is_multiple_of(3) {
+        details.push((2, app(ItemState::InProgress)));
+    }
+    if device.is_multiple_of(5) {
+        details.push((3, app(ItemState::Error)));
+        details.push((4, app(ItemState::InProgress)));
+    }
+    details.push((2 + minutes, app(ItemState::Completed)));
+    details.push((3 + minutes, EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed)));
+    details.push((9 + minutes, EspDetail::Completed));
+    let events = details.into_iter().map(|(after, detail)| {
+        esp_event(device, format!("{device}-{after}"), begin + Millis::from_minutes(after), None, detail)
+    });
+    events.collect()
+}
+
 #[test]
 fn the_usual_session_is_the_median_of_those_like_it() {
     // Enough that are alike.
     let more = (0..45_u64).map(|number| {
-        let mut start = started(PROFILES.fallback(), Rule::Default);
-        start.deployment_mode = Some(DeploymentMode::UserDriven);
         let minutes = i64::try_from(number).unwrap();
         let begin = at("2026-03-10T00:00:00Z") + Millis::from_minutes(60 * minutes);
-        let details = [
-            (0, EspDetail::Started(Box::new(start))),
-            (1, EspDetail::Phase(Phase::DeviceSetup, PhaseState::Started)),
-            (5 + minutes % 17, EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed)),
-            (20 + minutes, EspDetail::Completed),
-        ];
-        let events = details.into_iter().map(|(after, detail)| {
-            esp_event(
-                920_000_000 + number,
-                format!("{number}-{after}"),
-                begin + Millis::from_minutes(after),
-                None,
-                detail,
-            )
-        });
-        events.collect::<Vec<_>>()
+        with_one_app(920_000_000 + number, begin, 3 + minutes % 17)
     });
     let world = make_with(33, more.collect());
     let (first, end) = world.working.reader().unwrap().window().unwrap();
     let all = world.sessions(first, end);
-    let (mut with, mut without) = (0, 0);
+    let mut seen = Seen::default();
     for session in all.iter().step_by(3) {
-        let answer = ask(&world, "usual-session", &[("id", &session.id.to_string())]);
-        let alike: Vec<_> = all
-            .iter()
-            .filter(|one| {
-                one.profile.id == session.profile.id
-                    && one.deployment_mode == session.deployment_mode
-                    && one.id != session.id
-                    && one.started_at < session.started_at
-                    && (session.started_at - one.started_at).get() < 28 * 86_400_000
-            })
-            .collect();
-        assert_eq!(answer["sessions"], alike.len());
-        let least = answer["least"].as_u64().unwrap();
-        let whole = alike.iter().filter(|one| one.state.is_success());
-        let (n, usual) = median(whole.map(|one| (one.ended_at.unwrap() - one.started_at).get()).collect(), least);
-        assert_eq!((answer["n"].as_u64(), answer["medianMinutes"].as_f64()), (Some(n), usual));
-        for phase in rows(&answer, "phases") {
-            let name = Phase::read(phase["phase"].as_str().unwrap()).unwrap();
-            let times = alike.iter().filter_map(|one| one.phases.get(&name).map(|progress| (one, progress)));
-            // A phase that failed the session is not completed, whatever was reported before.
-            let times = times.filter(|(one, _)| {
-                !(one.state == SessionState::Failed && one.failed_phase.unwrap_or(one.current_phase().0) == name)
-            });
-            let times = times.filter(|(_, progress)| progress.state == PhaseState::Completed);
-            let times = times.map(|(_, progress)| (progress.ended_at.unwrap() - progress.started_at).get());
-            let (n, usual) = median(times.collect(), least);
-            assert_eq!((phase["n"].as_u64(), phase["medianMinutes"].as_f64()), (Some(n), usual), "{phase}");
-            *(if usual.is_some() { &mut with } else { &mut without }) += 1;
-        }
+        usual_agrees(&world, &all, session, &mut seen);
     }
-    assert!(with > 0 && without > 0, "{with} with, {without} without");
+    assert!([seen.phases, seen.items].iter().flatten().all(|count| *count > 5), "{seen:?}");
     let nobody = "0".repeat(32);
     let given: Parameters = [("id".to_owned(), nobody)].into();
     assert_eq!(world.working.reader().unwrap().answer("usual-session", &given).unwrap(), None);
+}
+
+/// However many there are, its cost is that of a thousand.
+#[test]
+fn of_many_sessions_the_newest_thousand_are_the_usual_ones() {
+    let begin = |number: i64| at("2026-02-20T00:00:00Z") + Millis::from_minutes(30 * number);
+    // Older ones took longer, so that it matters which are counted.
+    let more = (0..1_020).map(|number| {
+        with_one_app(930_000_000 + u64::try_from(number).unwrap(), begin(number), 6 + (1_020 - number) / 25)
+    });
+    let world = make_with(34, more.collect());
+    let (first, end) = world.working.reader().unwrap().window().unwrap();
+    let all = world.sessions(first, end);
+    let newest = all.iter().find(|one| one.started_at == begin(1_019)).unwrap();
+    let mut seen = Seen::default();
+    usual_agrees(&world, &all, newest, &mut seen);
+    let answer = ask(&world, "usual-session", &[("id", &newest.id.to_string())]);
+    assert_eq!((answer["sessions"].as_u64(), seen.items), (Some(1000), [1, 0]));
 }

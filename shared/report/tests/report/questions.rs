@@ -238,6 +238,29 @@ fn the_report_and_the_status_visit_no_attempt_no_step_and_no_session() {
     assert!(explained > 30, "{explained} tables were read");
 }
 
+/// A session's items are found by the session, and sessions by their time: neither is visited whole.
+#[test]
+fn the_usual_session_visits_four_weeks_of_sessions_and_the_items_of_those_like_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, _) = files(folder.path());
+    let conn = Connection::open(report).unwrap();
+    let mut looked = 0;
+    for (one, _) in questions(&conn).unwrap().iter().filter(|(one, _)| one.name.starts_with("usual-session")) {
+        let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", one.sql)).unwrap();
+        let mut rows = plan.raw_query();
+        while let Some(row) = rows.next().unwrap() {
+            let detail: String = row.get("detail").unwrap();
+            assert!(
+                !["SCAN esp_", "SCAN x", "SCAN i", "SCAN v", "SCAN w"].iter().any(|scan| detail.starts_with(scan)),
+                "{detail}"
+            );
+            looked +=
+                usize::from(detail.contains("SEARCH esp_sessions USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"));
+        }
+    }
+    assert_eq!(looked, 3, "each question looks for sessions like it once");
+}
+
 /// The search visits every serial number, and a device's row is many times as large.
 #[test]
 fn the_search_reads_serial_numbers_from_their_index() {

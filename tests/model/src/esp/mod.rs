@@ -5,10 +5,13 @@
 
 mod judge;
 mod stuck;
+mod times;
 
 use judge::{judge, named_phase, rank_of_phase};
 use std::collections::{BTreeMap, BTreeSet};
 use stuck::stuck;
+pub use times::ItemTime;
+use times::times;
 
 const MINUTE_MS: i64 = 60 * 1000;
 /// An item may stay in error for this long before it fails its session.
@@ -17,6 +20,8 @@ const GRACE_MS: i64 = 2 * MINUTE_MS;
 /// An organisation's choices that affect a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
+    /// Its id; sessions of which no profile is known have the default's.
+    pub id: String,
     /// Minutes a session may take.
     pub minutes: i64,
     /// Whether the page is shown. If not, a session waits for nothing.
@@ -169,6 +174,10 @@ pub struct Session {
     pub phases: Vec<(i64, String)>,
     /// Its apps, by phase and id.
     pub apps: Vec<App>,
+    /// S25: how long its items took, of which begin and end were reported and that never failed.
+    pub times: Vec<ItemTime>,
+    /// The id of its profile.
+    pub profile: String,
     /// `source` and `id` of its events, including items of another source.
     pub events: BTreeSet<(String, String)>,
     /// What its events do to its attempt, in order: `source` and `id` of the event, and the turn.
@@ -331,7 +340,8 @@ impl Begin {
 }
 
 fn begin(parts: &[&Part]) -> Begin {
-    let nobody_chose = Profile { minutes: 60, shown: true, blocking: Vec::new(), tries_others: false };
+    let id = "default".to_owned();
+    let nobody_chose = Profile { id, minutes: 60, shown: true, blocking: Vec::new(), tries_others: false };
     let first_ms = parts.iter().filter_map(|part| part.events.first()).map(|event| event.at_ms).min();
     let mut begin = Begin {
         at_ms: first_ms.unwrap_or(0),
@@ -530,6 +540,8 @@ fn session(parts: &[Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Session {
         timed_out: judged.timed_out,
         counts: counts(&events, &begin),
         apps: apps(&events, &begin),
+        times: times(&events),
+        profile: begin.profile.id.clone(),
         events: keys,
         turns: judged.turns.iter().map(|(index, turn)| (named(*index), turn.clone())).collect(),
         mode: begin.mode,

@@ -240,6 +240,8 @@ pub fn fold(events: Vec<Event>, settings: &Settings, as_of_ms: i64, device: &mut
                 .find(|(key, model)| model.is_some() && session.events.contains(key))
                 .and_then(|(_, model)| model.clone()),
             apps: session.apps.clone(),
+            times: session.times.clone(),
+            profile: session.profile.clone(),
         });
     }
 }

@@ -71,4 +71,5 @@ mod statistics;
 mod superset;
 mod tags;
 mod terminal;
+mod usual;
 mod web_enrollment;

@@ -100,12 +100,12 @@ fn applies(groups: &Value) -> Profile {
     let apps = |numbers: &[u8]| {
         numbers.iter().map(|number| format!("5f1d0a3e-0c1b-4a52-9c0e-6a3f6f1f0a{number:02}")).collect::<Vec<_>>()
     };
-    let (minutes, blocking) = if is_in(&["device", "user"], "autopilot-field") {
-        (60, apps(&[1, 4]))
+    let (id, minutes, blocking) = if is_in(&["device", "user"], "autopilot-field") {
+        ("field", 60, apps(&[1, 4]))
     } else if is_in(&["device", "user"], "engineering") {
-        (90, apps(&[1, 2, 3, 4, 5]))
+        ("engineering", 90, apps(&[1, 2, 3, 4, 5]))
     } else {
-        (60, Vec::new())
+        ("default", 60, Vec::new())
     };
-    Profile { minutes, shown: true, blocking, tries_others: false }
+    Profile { id: id.to_owned(), minutes, shown: true, blocking, tries_others: false }
 }

@@ -4,6 +4,7 @@ use crate::figures::{Asked, Figures, rounded};
 use crate::model::{delivered, devices_at, instant, received, sample};
 use crate::one_value::values_agree;
 use crate::overview::overviews_agree;
+use crate::usual::usual_sessions_agree;
 use rusqlite::Connection;
 use serde_json::Value;
 use vestibule_domain::Timestamp;
@@ -61,6 +62,7 @@ async fn demo_file_api_and_model_agree() {
     for one in [&asked[0], &asked[2]] {
         apps_agree(&api, one, &sample).await;
     }
+    usual_sessions_agree(&api, &sample).await;
     overviews_agree(&api, &asked, &asked[2].from, &sample).await;
     let now = &api.json("/api/reports/overview").await["periods"][0];
     let of = |member: &str| count(now[member].as_u64().unwrap());

@@ -8,7 +8,7 @@
 
 import { progressBar } from '../kit/chart.js';
 import { h, patch, svg } from '../kit/dom.js';
-import { dateTime, minutes, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
+import { count, dateTime, minutes, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
 import { adviceList, asOf, badge, notice, pageHead } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
@@ -79,7 +79,25 @@ function bar(session, one, usual = null) {
   );
 }
 
-function items(session, phase, zone) {
+/** What sessions like this one say of an item; nothing before they are known, and in a file of an earlier version. */
+const usualItem = (usual, one) =>
+  usual?.items?.find(
+    ({ phase, category, itemId }) => phase === one.phase && category === one.category && itemId === one.itemId,
+  );
+
+/** How long it usually takes, and in how many sessions; or that too few reported it. */
+function usualTime(usual, one) {
+  if (!usual?.items) return null;
+  const found = usualItem(usual, one);
+  const has = found && found.medianMinutes !== null;
+  return h(
+    'small',
+    null,
+    has ? `usually ${minutes(found.medianMinutes)} (median of ${count(found.n)})` : `usually: ${NOT_REPORTED}`,
+  );
+}
+
+function items(session, phase, zone, usual) {
   const list = session.items.filter((one) => one.phase === phase.phase);
   if (!list.length) return h('p', { class: 'quiet' }, 'No item of this phase was reported.');
   return h(
@@ -111,7 +129,11 @@ function items(session, phase, zone) {
           label: 'Took',
           numeric: true,
           class: 'took',
-          render: (one) => [orNotReported(took(one), minutes, one.settledAt ? 1 : 0), bar(session, one)],
+          render: (one) => [
+            orNotReported(took(one), minutes, one.settledAt ? 1 : 0),
+            bar(session, one, usualSpan(session, one.beganAt, usualItem(usual, one)?.medianMinutes)),
+            usualTime(usual, one),
+          ],
         },
         { key: 'updatedAt', label: 'Reported', class: 'nowrap', render: (one) => dateTime(one.updatedAt, zone) },
       ],
@@ -152,7 +174,7 @@ function usualWords(usual, phase) {
 function phaseBar(session, phase, usual) {
   const median = usual.phases.find((one) => one.phase === phase.phase)?.medianMinutes;
   const own = { beganAt: phase.startedAt, settledAt: phase.endedAt, state: phase.state };
-  return bar(session, own, usualSpan(session, phase, median));
+  return bar(session, own, usualSpan(session, phase.startedAt, median));
 }
 
 function phases(session, zone, usual) {
@@ -170,7 +192,7 @@ function phases(session, zone, usual) {
       ),
       h('p', { class: 'quiet' }, span(phase, zone), '.', usual ? usualWords(usual, phase) : null),
       usual ? phaseBar(session, phase, usual) : null,
-      items(session, phase, zone),
+      items(session, phase, zone, usual),
     ),
   );
 }

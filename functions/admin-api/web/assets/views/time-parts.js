@@ -27,16 +27,16 @@ function wholeOf(session) {
 }
 
 /**
- * How far a phase usually goes from its start, as parts of the session's time; null where that is unknown.
+ * How far a phase or an item usually goes from its start, as parts of the session's time; null where that is unknown.
  * @param {Answer} session
- * @param {Answer} phase
+ * @param {string|null} startedAt
  * @param {number|null|undefined} usual minutes that it usually takes
  * @returns {{from: number, to: number}|null}
  */
-export function usualSpan(session, phase, usual) {
+export function usualSpan(session, startedAt, usual) {
   const whole = wholeOf(session);
-  if (!phase.startedAt || usual === null || usual === undefined || !(whole > 0)) return null;
-  const from = Math.max(0, Math.min(1, (Date.parse(phase.startedAt) - Date.parse(session.startedAt)) / whole));
+  if (!startedAt || usual === null || usual === undefined || !(whole > 0)) return null;
+  const from = Math.max(0, Math.min(1, (Date.parse(startedAt) - Date.parse(session.startedAt)) / whole));
   return { from, to: Math.min(1, from + (usual * 60_000) / whole) };
 }
 

@@ -1,5 +1,5 @@
--- The sessions like one of the Enrollment Status Page: of the same profile and deployment mode, begun in the 28 days before it;
--- and the median time of those of them that ended well.
+-- The sessions like one of the Enrollment Status Page: of the same profile and deployment mode, begun in the 28 days before it, the
+-- newest thousand of them at most; and the median time of those of them that ended well.
 -- answer: row
 -- :id id | The session's id.
 WITH $like_this,
