@@ -14,7 +14,13 @@ import { fileURLToPath } from 'node:url';
 const ASSETS = fileURLToPath(new URL('../assets/', import.meta.url));
 
 /** What each room may import from, besides itself. */
-const MAY_USE = { kit: [], file: ['kit', 'vendor'], views: ['kit', 'file'], shell: ['kit', 'file', 'views'] };
+const MAY_USE = {
+  words: [],
+  kit: ['words'],
+  file: ['kit', 'vendor'],
+  views: ['kit', 'file'],
+  shell: ['kit', 'file', 'views'],
+};
 /** Exports that the browser reads, not a module. */
 const ENTRANCES = ['shell/app.js', 'shell/theme.js', 'file/worker.js'];
 

@@ -14,7 +14,7 @@ use vestibule_test_tools::{npm, workspace};
 pub use vestibule_test_tools::node;
 
 /// The rooms of the page whose modules are ours.
-const ROOMS: [&str; 4] = ["shell", "kit", "file", "views"];
+const ROOMS: [&str; 5] = ["words", "shell", "kit", "file", "views"];
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -60,6 +60,9 @@ impl Sources {
         for file in ["package.json", "tsconfig.json"] {
             fs::copy(here().join(file), folder.path().join(file)).unwrap();
         }
+        // What reads sources as trees is one of the tools.
+        let tools = npm("page", here()).join("node_modules");
+        std::os::unix::fs::symlink(tools, folder.path().join("node_modules")).unwrap();
         Self(folder)
     }
 

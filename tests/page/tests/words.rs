@@ -11,7 +11,8 @@ use vestibule_test_tools::workspace;
 use vestibule_words::{LEXICON, List};
 
 /// Where people read: the page, the mailed page and diagnostics, the terminal, the device's page.
-const SURFACES: [&str; 7] = [
+const SURFACES: [&str; 8] = [
+    "functions/admin-api/web/assets/words",
     "functions/admin-api/web/assets/shell",
     "functions/admin-api/web/assets/kit",
     "functions/admin-api/web/assets/file",

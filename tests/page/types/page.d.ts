@@ -74,3 +74,13 @@ interface ViewContext {
   /** Shows the sign-in, after the view has ended the session. */
   signedOut: (reason: string) => void;
 }
+
+/** The list of the page's words. */
+type Sentences = typeof import('../assets/words/en.js').sentences;
+type Key = keyof Sentences;
+/** A sentence's text; of one that differs by a count, all its forms. */
+type Form<K extends Key> = Sentences[K] extends string ? Sentences[K] : Sentences[K][keyof Sentences[K]];
+/** What stands between braces in a text. */
+type Named<T> = T extends `${string}{${infer Name}}${infer Rest}` ? Name | Named<Rest> : never;
+/** What `say` is given besides the key: nothing, or a value for each name. */
+type Values<K extends Key, V> = [Named<Form<K>>] extends [never] ? [] : [values: Record<Named<Form<K>>, V>];

@@ -9,6 +9,8 @@
 import { called } from '../kit/called.js';
 import { ApiProblem } from '../kit/problem.js';
 import { answer, notInFile } from './questions.js';
+import { refusalWords } from './refusals.js';
+import { say } from '../kit/say.js';
 
 /**
  * Operations that a question of the file answers, though the server answers them otherwise: profiles from its table, and a
@@ -31,7 +33,7 @@ class FileWorker {
     this.worker.onmessage = ({ data }) => {
       if (data.id !== this.current?.id) return;
       if (data.progress) this.current.onProgress?.(data.progress);
-      else if (data.problem) this.#settle('reject', new ApiProblem(0, data.problem));
+      else if (data.refusal) this.#settle('reject', new ApiProblem(0, refusalWords(data.refusal)));
       else this.#settle('resolve', data.result);
     };
     this.worker.onerror = (event) => {
@@ -39,8 +41,8 @@ class FileWorker {
       this.#settle(
         'reject',
         new ApiProblem(0, {
-          title: 'The file can’t be opened',
-          detail: 'The reader could not be loaded, or ran out of memory.',
+          title: say('file.theFileCantBe'),
+          detail: say('file.theReaderCouldNot'),
         }),
       );
     };
@@ -201,11 +203,11 @@ export class FileApi {
     if (operation === 'getTenant') return tenant(this.file);
     const { question: own, query, inPath } = called(operation, parameters);
     const question = own ?? OF_FILE[operation];
-    if (!question) throw notInFile('This needs the server: a report file doesn’t hold it.');
+    if (!question) throw notInFile(say('file.thisNeedsTheServer2'));
     const asked = new URLSearchParams([...inPath, ...query]);
     const result = await answer(this.file, question, asked, { signal, onPart });
     if (signal?.aborted) throw aborted();
-    if (!result) throw notInFile('The file does not have this.');
+    if (!result) throw notInFile(say('file.theFileDoesNot'));
     return result;
   }
 
@@ -228,7 +230,7 @@ export class FileApi {
 
   /** A file can't be changed. */
   async send() {
-    throw notInFile('Nothing can be changed in a file: this needs the server.');
+    throw notInFile(say('file.nothingCanBeChanged'));
   }
 
   close() {

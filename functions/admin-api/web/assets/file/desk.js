@@ -12,6 +12,7 @@ import { progressBar } from '../kit/chart.js';
 import { bytes, dateTime } from '../kit/format.js';
 import { notice, pageHead, problemNotice } from '../kit/parts.js';
 import { addressOf } from '../kit/address.js';
+import { say, sayNodes } from '../kit/say.js';
 
 /**
  * A button to choose a file with.
@@ -19,7 +20,7 @@ import { addressOf } from '../kit/address.js';
  * @param {string} [words]
  * @returns {HTMLElement}
  */
-export function fileButton(open, words = 'Open a report file') {
+export function fileButton(open, words = say('file.openAReportFile')) {
   return h(
     'button',
     {
@@ -47,7 +48,7 @@ export function watchDrops(open) {
   const sign = h(
     'div',
     { class: 'drop-sign', hidden: true, 'aria-hidden': 'true' },
-    h('p', null, h('strong', null, 'Drop a report file to look at it here'), h('br'), 'It stays on this machine.'),
+    h('p', null, h('strong', null, say('file.drop')), h('br'), say('file.stays')),
   );
   document.body.append(sign);
   const hasFile = (event) => event.dataTransfer?.types.includes('Files');
@@ -84,7 +85,7 @@ export function watchDrops(open) {
  * @returns {Promise<import('./api.js').FileApi|null>} null when it was given up or can't be opened
  */
 export function openFile(source) {
-  const name = source.file?.name ?? source.name;
+  const name = source.file?.name ?? source.name ?? '';
   const ids = { title: uniqueId('open') };
   const leave = new AbortController();
   /** @type {any} */
@@ -110,17 +111,21 @@ export function openFile(source) {
         h(
           'div',
           { class: 'actions', 'data-key': 'end' },
-          h('button', { type: 'button', onclick: () => dialog.close() }, leave.signal.aborted ? 'Close' : 'Cancel'),
+          h(
+            'button',
+            { type: 'button', onclick: () => dialog.close() },
+            leave.signal.aborted ? say('common.close') : say('common.cancel'),
+          ),
         ),
       );
     const progress = (at) =>
       draw(
-        `Opening ${name}`,
-        h('div', { 'data-key': 'bar' }, progressBar(at ? at.loaded / at.total : null, `Opening ${name}`)),
+        say('file.opening', { name }),
+        h('div', { 'data-key': 'bar' }, progressBar(at ? at.loaded / at.total : null, say('file.opening', { name }))),
         h(
           'p',
           { class: 'quiet', 'data-key': 'how-far' },
-          at ? `${bytes(at.loaded)} of ${bytes(at.total)} fetched` : 'One moment…',
+          at ? say('file.fetched', { loaded: bytes(at.loaded), total: bytes(at.total) }) : say('file.oneMoment'),
         ),
       );
     progress(null);
@@ -134,7 +139,7 @@ export function openFile(source) {
       .catch((error) => {
         if (leave.signal.aborted) return;
         leave.abort();
-        draw('This can’t be opened', h('div', { 'data-key': 'why' }, h('p', null, name), problemNotice(error)));
+        draw(say('file.thisCantBeOpened'), h('div', { 'data-key': 'why' }, h('p', null, name), problemNotice(error)));
       });
   });
 }
@@ -146,18 +151,23 @@ export function openFile(source) {
  * @returns {HTMLElement}
  */
 export function aboutFile(about, close) {
+  const shown = {
+    name: h('strong', null, about.name),
+    instant: dateTime(about.asOf, about.timeZone),
+    zone: about.timeZone,
+    size: bytes(about.sizeBytes),
+  };
   return h(
     'div',
     { class: 'file-bar' },
     h(
       'p',
       null,
-      about.kind === 'summary' ? 'You are looking at a summary: ' : 'You are looking at a file: ',
-      h('strong', null, about.name),
-      `, as of ${dateTime(about.asOf, about.timeZone)} (${about.timeZone}), ${bytes(about.sizeBytes)}. `,
-      h('span', { class: 'quiet' }, 'It is read on this machine and sent nowhere.'),
+      about.kind === 'summary' ? sayNodes('file.summary', shown) : sayNodes('file.report', shown),
+      ' ',
+      h('span', { class: 'quiet' }, say('file.sentNowhere')),
     ),
-    h('button', { type: 'button', class: 'small', onclick: close }, 'Close file'),
+    h('button', { type: 'button', class: 'small', onclick: close }, say('file.closeFile')),
   );
 }
 
@@ -171,7 +181,7 @@ export function notInFile({ view, rest }) {
   const attempts = device ? addressOf('attempts', { enrollmentKey: device, os: 'windows' }) : null;
   return [
     pageHead(view.title),
-    notice('information', 'This needs the server: a report file doesn’t hold it. Close the file to see it.'),
-    attempts ? h('p', null, h('a', { href: attempts }, 'All attempts of this device')) : null,
+    notice('information', say('file.thisNeedsTheServer')),
+    attempts ? h('p', null, h('a', { href: attempts }, say('file.allAttemptsOfThis'))) : null,
   ];
 }

@@ -9,20 +9,18 @@
  */
 
 import { ApiProblem } from '../kit/problem.js';
+import { say } from '../kit/say.js';
 
 const malformed = (detail, errors) =>
-  new ApiProblem(400, { title: 'The request is malformed', status: 400, detail, ...(errors ? { errors } : {}) });
+  new ApiProblem(400, { title: say('file.theRequestIsMalformed'), status: 400, detail, ...(errors ? { errors } : {}) });
 
 const invalid = (field, problem) => malformed(`${field}: ${problem}`, [{ field, problem }]);
 
 /** What an opened file doesn't have. @param {string} detail @param {string} [title] */
-export const notInFile = (detail, title = 'Not in a file') => new ApiProblem(404, { title, status: 404, detail });
+export const notInFile = (detail, title = say('file.notInAFile')) =>
+  new ApiProblem(404, { title, status: 404, detail });
 
-const notInSummary = () =>
-  notInFile(
-    'A summary has daily sums alone, no single attempts, devices or sessions. Open the report file that it belongs to.',
-    'Not in a summary',
-  );
+const notInSummary = () => notInFile(say('file.aSummaryHasDaily'), say('file.notInASummary'));
 
 /** The parameters that are given: null and '' are as good as not given. @returns {Map<string, string>} */
 function given(parameters) {
@@ -30,7 +28,7 @@ function given(parameters) {
   const values = new Map();
   for (const [name, value] of pairs) {
     if (value === null || value === undefined || String(value).trim() === '') continue;
-    if (values.has(name)) throw invalid(name, 'is given twice');
+    if (values.has(name)) throw invalid(name, say('file.isGivenTwice'));
     values.set(name, String(value).trim());
   }
   return values;
@@ -64,11 +62,11 @@ function read(row, booleans) {
  */
 export async function answer(file, name, parameters, options) {
   const [head, ...members] = await file.question(name);
-  if (head?.name !== name) throw file.isSummary ? notInSummary() : notInFile('This file has no such question.');
+  if (head?.name !== name) throw file.isSummary ? notInSummary() : notInFile(say('file.thisFileHasNo'));
   const values = given(parameters);
   const known = Object.keys(JSON.parse(head.parameters));
   if ([...values.keys()].some((one) => !known.includes(one))) {
-    throw malformed(`Query parameters known here: ${known.join(', ') || 'none'}.`);
+    throw malformed(say('file.knownParameters', { known: known.join(', ') || say('file.none') }));
   }
   const bound = Object.fromEntries([...values].map(([one, value]) => [`:${one}`, value]));
   const [refused] = await file.rows(head.refusal, bound, options);

@@ -35,15 +35,14 @@ let sqlite3 = null;
 let db = null;
 const statements = new Map();
 
-/** A problem with a file, in words for the person. */
+/** A problem with a file, by its name: the page has the words (refusals.js). */
 class Refusal extends Error {
-  constructor(title, detail) {
-    super(detail);
-    this.words = { title, detail };
+  /** @param {import('./refusals.js').Refused} why @param {Record<string, any>} [values] */
+  constructor(why, values = {}) {
+    super(why);
+    this.refusal = { why, values };
   }
 }
-
-const FOREIGN = 'This is not a report file';
 
 /** What the first bytes say. @param {DataView} header @param {number} size @returns {'report'|'summary'} */
 function kindOf(header, size) {
@@ -51,25 +50,19 @@ function kindOf(header, size) {
     header.byteLength >= HEADER_BYTES &&
     [...'SQLite format 3\0'].every((letter, at) => header.getUint8(at) === letter.charCodeAt(0));
   if (!isSqlite) {
-    throw new Refusal(FOREIGN, 'Not a SQLite file. Open a file like vestibule-….sqlite, as it was downloaded.');
+    throw new Refusal('notSqlite');
   }
   if (header.getUint32(68) !== APPLICATION_ID) {
-    throw new Refusal(FOREIGN, 'This SQLite file was not made by Vestibule.');
+    throw new Refusal('notOurs');
   }
   const version = header.getUint32(60);
   if (version !== SCHEMA_VERSION && version !== SUMMARY_VERSION) {
-    throw new Refusal(
-      'This file has another version',
-      `Its version is ${version}; this page reads reports of version ${SCHEMA_VERSION} and summaries of version ` +
-        `${SUMMARY_VERSION}. Open it with the page of the Vestibule that made it, or export a new one.`,
-    );
+    throw new Refusal('otherVersion', { version, report: SCHEMA_VERSION, summary: SUMMARY_VERSION });
   }
   const pageSize = header.getUint16(16) === 1 ? 65_536 : header.getUint16(16);
-  if (size < pageSize * header.getUint32(28)) throw cutOff();
+  if (size < pageSize * header.getUint32(28)) throw new Refusal('cutOff');
   return version === SCHEMA_VERSION ? 'report' : 'summary';
 }
-
-const cutOff = () => new Refusal('The file is incomplete', 'Its end is missing. Download it again.');
 
 /** Fetches a file. @returns {Promise<Blob>} */
 async function fetched({ url, sizeBytes }, progress) {
@@ -77,12 +70,9 @@ async function fetched({ url, sizeBytes }, progress) {
   try {
     response = await fetch(url, { credentials: 'omit', referrerPolicy: 'no-referrer', cache: 'no-store' });
   } catch {
-    throw new Refusal('The file can’t be fetched by this page', 'Download it and drop it on the page.');
+    throw new Refusal('notByThisPage');
   }
-  if (!response.ok) {
-    const detail = `The store answered ${response.status}. Try again: a link works for a few minutes.`;
-    throw new Refusal('The file can’t be fetched', detail);
-  }
+  if (!response.ok) throw new Refusal('storeAnswered', { status: response.status });
   const total = Number(response.headers.get('Content-Length')) || sizeBytes;
   const reader = response.body.getReader();
   const pieces = [];
@@ -90,7 +80,7 @@ async function fetched({ url, sizeBytes }, progress) {
   let announced = 0;
   for (;;) {
     const { done, value } = await reader.read().catch(() => {
-      throw new Refusal('The file can’t be fetched', 'The connection broke off. Try again.');
+      throw new Refusal('brokeOff');
     });
     if (done) break;
     // A Blob may be on disk; its pieces are in memory.
@@ -110,7 +100,7 @@ async function open(message, progress) {
   try {
     start = await blob.slice(0, HEADER_BYTES).arrayBuffer();
   } catch {
-    throw new Refusal('The file can’t be read', 'The file was changed, moved or deleted after you chose it.');
+    throw new Refusal('changedAfterChosen');
   }
   const kind = kindOf(new DataView(start), blob.size);
   sqlite3 = await loading;
@@ -121,7 +111,7 @@ async function open(message, progress) {
     db.selectValue('SELECT count(*) FROM meta');
     readOnly();
   } catch {
-    throw new Refusal('The file is damaged', 'SQLite can’t read it. Download it again.');
+    throw new Refusal('damaged');
   }
   return { kind, sizeBytes: blob.size };
 }
@@ -162,7 +152,7 @@ function rows({ sql, values }) {
   const found = [];
   try {
     while (statement.step()) {
-      if (found.length >= MOST_ROWS) throw new Refusal('Too many rows', `A statement gives at most ${MOST_ROWS} rows.`);
+      if (found.length >= MOST_ROWS) throw new Refusal('tooManyRows', { rows: MOST_ROWS });
       found.push(Object.fromEntries(statement.get([]).map((value, at) => [names[at], value])));
     }
   } finally {
@@ -171,17 +161,13 @@ function rows({ sql, values }) {
   return found;
 }
 
-const GONE = {
-  title: 'The file can’t be read',
-  detail: 'The file was changed, moved or deleted after you opened it. Close it and open it again.',
-};
-
-function wordsOf(error) {
+function refusalOf(error) {
   // The lower byte is the kind of a result; the rest is more precise.
   const isReading = sqlite3 && (error.resultCode & 0xff) === sqlite3.capi.SQLITE_IOERR;
   const isLate = sqlite3 && (error.resultCode & 0xff) === sqlite3.capi.SQLITE_INTERRUPT;
-  if (isLate) return { title: 'This takes too long', detail: `A statement may take ${MOST_MS / 1000} seconds.` };
-  return error.words ?? (isReading ? GONE : { title: 'The file can’t answer this', detail: error.message });
+  if (isLate) return new Refusal('tooLong', { seconds: MOST_MS / 1000 }).refusal;
+  if (isReading) return error.refusal ?? new Refusal('changedAfterOpened').refusal;
+  return error.refusal ?? new Refusal('failed', { message: error.message }).refusal;
 }
 
 onmessage = async ({ data: { id, ask, ...message } }) => {
@@ -189,6 +175,6 @@ onmessage = async ({ data: { id, ask, ...message } }) => {
     const result = ask === 'open' ? await open(message, (progress) => postMessage({ id, progress })) : rows(message);
     postMessage({ id, result });
   } catch (error) {
-    postMessage({ id, problem: wordsOf(error) });
+    postMessage({ id, refusal: refusalOf(error) });
   }
 };

@@ -12,6 +12,7 @@ import { h, svg } from './dom.js';
 import { count, orNotReported, rate, seconds } from './format.js';
 import { dataTable } from './table.js';
 import { term } from './words.js';
+import { say } from './say.js';
 
 /** Percentages for the place in an SVG that is as wide as its cell. */
 const share = (fraction) => `${Math.max(0, Math.min(1, fraction || 0)) * 100}%`;
@@ -37,9 +38,9 @@ export function barList({
   title,
   hideTitle,
   rows,
-  labelHeading = 'What',
-  valueHeading = 'Count',
-  noteHeading = 'Note',
+  labelHeading = say('common.what'),
+  valueHeading = say('chart.count'),
+  noteHeading = say('chart.note'),
   format = count,
   empty,
 }) {
@@ -67,7 +68,7 @@ export function barList({
   ];
   if (rows.some((row) => row.note !== undefined)) columns.push({ key: 'note', label: noteHeading, class: 'wrap' });
   // A heading that is empty heads nothing; it is a plain cell for readers.
-  columns[1].label = h('span', { class: 'visually-hidden' }, 'Bar');
+  columns[1].label = h('span', { class: 'visually-hidden' }, say('common.bar'));
   return h('div', { class: 'chart bars' }, dataTable({ caption: title, hideCaption: hideTitle, columns, rows, empty }));
 }
 
@@ -81,7 +82,7 @@ export function barList({
  * @param {string} [options.empty]
  * @returns {HTMLElement}
  */
-export function funnel({ title, hideTitle, steps, empty = 'No step was reported.' }) {
+export function funnel({ title, hideTitle, steps, empty = say('chart.noStepWasReported') }) {
   const isReported = (step) => step.entered !== null;
   const most = Math.max(...steps.map((step) => step.entered ?? 0), 0) || 1;
   const reported = (member) => (step) => orNotReported(step[member], count);
@@ -102,11 +103,11 @@ export function funnel({ title, hideTitle, steps, empty = 'No step was reported.
   const columns = [
     {
       key: 'label',
-      label: 'Step',
+      label: say('common.step'),
       class: 'wrap',
       render: (step) => [step.label, step.note ? h('small', null, step.note) : null],
     },
-    { key: 'bar', label: h('span', { class: 'visually-hidden' }, 'Bar'), class: 'bar', render: picture },
+    { key: 'bar', label: h('span', { class: 'visually-hidden' }, say('common.bar')), class: 'bar', render: picture },
     { key: 'entered', label: term('entered'), numeric: true, render: reported('entered') },
     { key: 'left', label: term('left_forward'), numeric: true, render: reported('left') },
     {
@@ -115,12 +116,12 @@ export function funnel({ title, hideTitle, steps, empty = 'No step was reported.
       numeric: true,
       render: (step) => {
         const text = reported('abandoned')(step);
-        return linked(step.href, text, `${text} gave up at ${step.label}`);
+        return linked(step.href, text, say('common.gaveUpAt', { count: text, step: step.label }));
       },
     },
     {
       key: 'share',
-      label: 'Of entered',
+      label: say('chart.ofEntered'),
       numeric: true,
       render: (step) =>
         orNotReported(step.entered ? step.abandoned / step.entered : null, rate, isReported(step) ? 0 : 1),
@@ -162,7 +163,7 @@ export function progressBar(fraction, label) {
         'aria-valuemin': '0',
         'aria-valuemax': '100',
         'aria-valuenow': percent,
-        'aria-valuetext': known ? `${percent}%` : 'not known yet',
+        'aria-valuetext': known ? `${percent}%` : say('chart.notKnownYet'),
       },
       svg(
         'svg',

@@ -5,6 +5,7 @@
  */
 
 import { h, uniqueId } from './dom.js';
+import { say } from './say.js';
 
 /**
  * @param {object} options
@@ -39,7 +40,7 @@ export function confirmDialog({ title, text, action, signal }) {
       h(
         'div',
         { class: 'esp-actions' },
-        h('button', { type: 'button', autofocus: true, onclick: close }, 'Cancel'),
+        h('button', { type: 'button', autofocus: true, onclick: close }, say('common.cancel')),
         h(
           'button',
           {

@@ -7,9 +7,10 @@
  */
 
 import { h } from './dom.js';
-import { count, plural } from './format.js';
+import { count } from './format.js';
 import { dataTable } from './table.js';
 import { report } from './words.js';
+import { say } from './say.js';
 
 /** What each product can report, and the settings that have it report more. */
 const SOURCES = 'https://github.com/vestibule/vestibule/blob/main/docs/SOURCES.md';
@@ -44,22 +45,35 @@ export function senderTable(senders) {
   const columns = [
     {
       key: 'source',
-      label: 'Sender',
+      label: say('coverage.sender'),
       class: 'wrap',
-      render: (one) => one.source ?? 'A sender without a name',
+      render: (one) => one.source ?? say('coverage.aSenderWithoutA'),
     },
-    ofCoverage && { key: 'attempts', label: 'Enrollments', numeric: true, render: (one) => count(one.attempts) },
-    ...REPORTS.map((key) => ({ key, label: report(key), render: (one) => (one[key] ? 'yes' : 'no') })),
-    { key: 'deviceTime', label: 'Clock', render: (one) => (one.deviceTime ? 'the device’s' : 'a server’s') },
+    ofCoverage && {
+      key: 'attempts',
+      label: say('coverage.enrollments'),
+      numeric: true,
+      render: (one) => count(one.attempts),
+    },
+    ...REPORTS.map((key) => ({
+      key,
+      label: report(key),
+      render: (one) => (one[key] ? say('coverage.yes') : say('coverage.no')),
+    })),
+    {
+      key: 'deviceTime',
+      label: say('coverage.clock'),
+      render: (one) => (one.deviceTime ? say('coverage.theDevices') : say('coverage.aServers')),
+    },
     ofCoverage && {
       key: 'lacks',
-      label: 'Missing',
+      label: say('coverage.missing'),
       class: 'wrap',
-      render: (one) => (isLacking(one) ? one.lacks : 'nothing'),
+      render: (one) => (isLacking(one) ? one.lacks : say('coverage.nothing')),
     },
   ];
   return dataTable({
-    caption: 'Senders, and what each reports',
+    caption: say('coverage.sendersAndWhatEach'),
     hideCaption: true,
     columns: columns.filter((column) => column !== false),
     rows: senders,
@@ -74,29 +88,31 @@ export function senderTable(senders) {
  */
 export function coverageLine(coverage, isOfMore = false) {
   if (coverage?.slice && coverage.initiated) {
+    const shown = {
+      n: coverage.initiated,
+      measured: count(coverage.measured),
+      withSteps: count(coverage.withSteps),
+    };
     return h(
       'p',
       { class: 'quiet', 'data-key': 'coverage' },
-      isOfMore
-        ? `Of the ${plural(coverage.initiated, 'enrollment')} that these are a part of, `
-        : `Of these ${plural(coverage.initiated, 'enrollment')}, `,
-      `the start is reported of ${count(coverage.measured)}, screens of ${count(coverage.withSteps)}. `,
-      'Which senders took part is not kept for a part of the enrollments.',
+      isOfMore ? say('coverage.ofMore', shown) : say('coverage.ofThese', shown),
     );
   }
   if (!coverage?.sentence) return null;
   return h(
     'details',
     { class: coverage.sources.some(isLacking) ? 'coverage lacking' : 'coverage', 'data-key': 'coverage' },
-    h('summary', null, isOfMore ? 'All enrollments of these days, listed or not: ' : null, coverage.sentence),
+    h('summary', null, isOfMore ? [say('coverage.listedOrNot'), ' '] : null, coverage.sentence),
     h(
       'div',
       { class: 'stack' },
       h(
         'p',
         { class: 'quiet' },
-        'What no sender reports is unknown, not zero. It is left out of rates and times, and shown as not reported. ',
-        h('a', { href: SOURCES, rel: 'noreferrer' }, 'What each product can report, and how to have it report more'),
+        say('coverage.isUnknown'),
+        ' ',
+        h('a', { href: SOURCES, rel: 'noreferrer' }, say('coverage.whatProductsReport')),
       ),
       senderTable(coverage.sources),
     ),

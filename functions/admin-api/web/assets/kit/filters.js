@@ -10,6 +10,7 @@ import { h, uniqueId } from './dom.js';
 import { addDays, dateIn } from './format.js';
 import { addressOf } from './address.js';
 import * as words from './words.js';
+import { say } from './say.js';
 
 const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text ?? '') && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
 
@@ -19,7 +20,7 @@ const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text ?? '') && !Number.isNaN(
  */
 export const OS_CHOICE = {
   name: 'os',
-  label: 'Operating system',
+  label: say('filters.operatingSystem'),
   any: words.platform('both'),
   options: ['ios', 'android', 'macos', 'windows', 'all'].map((name) => [name, words.platform(name)]),
 };
@@ -122,7 +123,7 @@ export function filterForm({
     ]) {
       const [first, last] = [form.elements[from], form.elements[to]];
       const isBackwards = first?.value && last.value && last.value < first.value;
-      last?.setCustomValidity(isBackwards ? 'The last day is before the first.' : '');
+      last?.setCustomValidity(isBackwards ? say('filters.theLastDayIs') : '');
     }
     if (form.reportValidity()) navigate(path, readForm(form, parameters, range, compare));
   };
@@ -143,7 +144,7 @@ export function filterForm({
         'aria-current': isShown ? 'true' : null,
         href: addressOf(path, days === usual ? others() : { ...others(), ...wanted }),
       },
-      `${days} days`,
+      say('format.days', { days }),
     );
   };
   const labelled = (name, label, field) => {
@@ -168,7 +169,7 @@ export function filterForm({
     'form',
     {
       class: 'filters',
-      'aria-label': 'Filters',
+      'aria-label': say('filters.filters'),
       'data-key': 'filters',
       'data-open': isOpen ? true : null,
       onsubmit: (event) => {
@@ -189,20 +190,20 @@ export function filterForm({
           event.currentTarget.form.toggleAttribute('data-open', isOpen);
         },
       },
-      'Days and filters',
+      say('filters.daysAndFilters'),
     ),
     h(
       'div',
       { class: 'field' },
-      h('span', { class: 'label' }, 'Last'),
+      h('span', { class: 'label' }, say('filters.last')),
       h('div', { class: 'group' }, presets.map(preset)),
     ),
-    date('from', 'First day', range.from),
-    date('last', 'Last day', range.to ? addDays(range.to, -1) : ''),
+    date('from', say('filters.firstDay'), range.from),
+    date('last', say('filters.lastDay'), range.to ? addDays(range.to, -1) : ''),
     compare
       ? [
-          date('compareFrom', 'Compared with', compare.from),
-          date('compareLast', 'Compared until', compare.to ? addDays(compare.to, -1) : ''),
+          date('compareFrom', say('filters.comparedWith'), compare.from),
+          date('compareLast', say('filters.comparedUntil'), compare.to ? addDays(compare.to, -1) : ''),
         ]
       : null,
     choices.map((one) =>
@@ -217,7 +218,7 @@ export function filterForm({
                 value: parameters.get(one.name) ?? '',
                 onchange: (event) => apply(event.currentTarget.form),
               },
-              h('option', { value: '' }, one.any ?? 'All'),
+              h('option', { value: '' }, one.any ?? say('common.all')),
               one.options.map(([value, words]) => h('option', { value }, words)),
             )
           : h('input', {
@@ -230,7 +231,7 @@ export function filterForm({
       ),
     ),
     more,
-    h('button', { type: 'submit' }, 'Apply'),
+    h('button', { type: 'submit' }, say('filters.apply')),
   );
 }
 
@@ -246,7 +247,7 @@ export function filterChips(path, parameters, words) {
   if (!shown.length) return null;
   return h(
     'ul',
-    { class: 'chips', role: 'list', 'aria-label': 'More filters', 'data-key': 'chips' },
+    { class: 'chips', role: 'list', 'aria-label': say('filters.moreFilters'), 'data-key': 'chips' },
     shown.map((name) => {
       const without = Object.fromEntries(parameters);
       delete without[name];
@@ -257,7 +258,11 @@ export function filterChips(path, parameters, words) {
         { 'data-key': name },
         text,
         ' ',
-        h('a', { href: addressOf(path, without), 'aria-label': `Remove the filter “${text}”` }, 'Remove'),
+        h(
+          'a',
+          { href: addressOf(path, without), 'aria-label': say('filters.removeFilter', { text }) },
+          say('filters.remove'),
+        ),
       );
     }),
   );

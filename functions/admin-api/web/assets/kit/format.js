@@ -6,11 +6,10 @@
  * shown in the tenant's time zone, which the page names; the browser's own zone plays no part.
  */
 
-export const NONE = '—';
-export const NOT_REPORTED = 'not reported';
+import { counted, LOCALE, say } from './say.js';
 
-const LOCALE = 'en-GB';
-const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
+export const NONE = say('format.notKnown');
+export const NOT_REPORTED = say('format.notReported');
 const percent = new Intl.NumberFormat(LOCALE, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const one = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 1 });
 const dayForm = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
@@ -62,13 +61,13 @@ function inZone(zone, withSeconds) {
 export const orNotReported = (value, format, of = 1) => (unknown(value) && of > 0 ? NOT_REPORTED : format(value));
 
 /** @param {number|null} n @returns {string} 1,094 */
-export const count = (n) => (unknown(n) ? NONE : whole.format(n));
+export const count = (n) => (unknown(n) ? NONE : counted.format(n));
 
 /** @param {number|null} fraction @returns {string} 23.4% */
 export const rate = (fraction) => (unknown(fraction) ? NONE : percent.format(fraction));
 
 /** @param {number|null} fraction @param {number|null} n @returns {string} 23.4% (n = 1,094) */
-export const rateWithN = (fraction, n) => `${rate(fraction)} (n = ${count(n)})`;
+export const rateWithN = (fraction, n) => say('format.rateWithN', { rate: rate(fraction), of: count(n) });
 
 /** @param {number|null} value @returns {string} with at most one decimal */
 export const decimal = (value) => (unknown(value) ? NONE : one.format(value));
@@ -76,20 +75,27 @@ export const decimal = (value) => (unknown(value) ? NONE : one.format(value));
 /** @param {number|null} m minutes @returns {string} 36 min, 1 h 12 min */
 export function minutes(m) {
   if (unknown(m)) return NONE;
-  if (m > 0 && m < 1) return `${Math.max(1, Math.round(m * 60))} s`;
-  if (m < 10) return `${one.format(m)} min`;
+  if (m > 0 && m < 1) return say('format.seconds', { seconds: Math.max(1, Math.round(m * 60)) });
+  if (m < 10) return say('format.minutes', { minutes: one.format(m) });
   const rounded = Math.round(m);
-  if (rounded < 60) return `${rounded} min`;
-  if (rounded < 2880) return rounded % 60 ? `${Math.floor(rounded / 60)} h ${rounded % 60} min` : `${rounded / 60} h`;
-  return `${one.format(rounded / 1440)} days`;
+  if (rounded < 60) return say('format.minutes', { minutes: rounded });
+  if (rounded < 2880) {
+    const [hours, rest] = [Math.floor(rounded / 60), rounded % 60];
+    return rest ? say('format.hoursAndMinutes', { hours, minutes: rest }) : say('format.hours', { hours });
+  }
+  return say('format.days', { days: one.format(rounded / 1440) });
 }
 
 /** @param {number|null} s seconds @returns {string} 53 s, 1 min 28 s, then as `minutes` */
 export function seconds(s) {
   if (unknown(s)) return NONE;
   const rounded = Math.round(s);
-  if (rounded < 60) return `${rounded} s`;
-  if (rounded < 600) return rounded % 60 ? `${Math.floor(rounded / 60)} min ${rounded % 60} s` : `${rounded / 60} min`;
+  if (rounded < 60) return say('format.seconds', { seconds: rounded });
+  if (rounded < 600 && rounded % 60)
+    return say('format.minutesAndSeconds', {
+      minutes: Math.floor(rounded / 60),
+      seconds: rounded % 60,
+    });
   return minutes(rounded / 60);
 }
 
@@ -142,25 +148,19 @@ export function dateIn(iso, zone = 'UTC') {
 /** @param {number|null} secondsAgo @returns {string} 2 h ago */
 export function ago(secondsAgo) {
   if (unknown(secondsAgo)) return NONE;
-  if (secondsAgo < 60) return 'just now';
-  if (secondsAgo < 3600) return `${Math.floor(secondsAgo / 60)} min ago`;
-  if (secondsAgo < 86_400) return `${Math.floor(secondsAgo / 3600)} h ago`;
-  const days = Math.floor(secondsAgo / 86_400);
-  return days === 1 ? '1 day ago' : `${whole.format(days)} days ago`;
+  if (secondsAgo < 60) return say('format.justNow');
+  if (secondsAgo < 3600) return say('format.minutesAgo', { minutes: Math.floor(secondsAgo / 60) });
+  if (secondsAgo < 86_400) return say('format.hoursAgo', { hours: Math.floor(secondsAgo / 3600) });
+  return say('format.daysAgo', { n: Math.floor(secondsAgo / 86_400) });
 }
 
 /** @param {number|null} n @returns {string} 4.8 MB */
 export function bytes(n) {
   if (unknown(n)) return NONE;
-  if (n < 1000) return `${n} B`;
-  const units = ['kB', 'MB', 'GB'];
-  let value = n / 1000;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${one.format(value)} ${units[unit]}`;
+  if (n < 1e3) return say('format.bytes', { size: n });
+  if (n < 1e6) return say('format.kilobytes', { size: one.format(n / 1e3) });
+  if (n < 1e9) return say('format.megabytes', { size: one.format(n / 1e6) });
+  return say('format.gigabytes', { size: one.format(n / 1e9) });
 }
 
 /** @param {number} n @param {string} single @param {string} [several] @returns {string} 1 attempt, 2 attempts */

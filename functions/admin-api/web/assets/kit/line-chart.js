@@ -12,6 +12,7 @@ import { count, day as dayWords, shortDay, weekday } from './format.js';
 import { markedNotes, notedOn, noteList, noteMarks } from './notes.js';
 import { pictureButton } from './picture.js';
 import { dataTable } from './table.js';
+import { say } from './say.js';
 
 const HEIGHT = 240;
 /** Room for the heads of annotations. */
@@ -149,13 +150,13 @@ export function lineChart({ title, description, days, series, format = count, hr
   const caption = h('figcaption', { class: hideTitle ? 'visually-hidden' : 'chart-title', id: ids.title }, title);
   if (!days.length || !series.length) {
     return whole(
-      h('figure', { class: 'chart lines' }, caption, h('p', { class: 'quiet' }, 'No days to show.')),
+      h('figure', { class: 'chart lines' }, caption, h('p', { class: 'quiet' }, say('chart.noDaysToShow'))),
       signature,
     );
   }
-  const about = [description, dayHref ? 'Enter opens the chosen day.' : null].filter(Boolean).join(' ');
+  const about = [description, dayHref ? say('chart.enterOpensTheChosen') : null].filter(Boolean).join(' ');
   const data = { days, series, format, marked };
-  const say = (index) => {
+  const sayDay = (index) => {
     const numbers = series.map((one) => `${one.name} ${format(one.values[index])}`).join(', ');
     const noted = notedOn(notes, days[index]);
     return `${weekday(days[index])}: ${numbers}${noted ? `. ${noted}` : ''}`;
@@ -187,13 +188,13 @@ export function lineChart({ title, description, days, series, format = count, hr
     });
   };
   const { slider, follow } = chartSlider({
-    label: `${title}, by day`,
+    label: say('chart.byDay', { title }),
     describedBy: about ? ids.text : null,
     length: days.length,
     page: 7,
     margin: MARGIN,
     isBetween: false,
-    say,
+    say: sayDay,
     draw,
     open: dayHref
       ? (index) => {
@@ -205,11 +206,11 @@ export function lineChart({ title, description, days, series, format = count, hr
   const table = h(
     'details',
     { class: 'chart-table' },
-    h('summary', null, 'Show as a table'),
+    h('summary', null, say('chart.showAsATable')),
     dataTable({
       caption: title,
       columns: [
-        { key: 'day', label: 'Day', render: (row) => dayWords(row.day) },
+        { key: 'day', label: say('chart.day'), render: (row) => dayWords(row.day) },
         ...series.map((one, at) => ({
           key: String(at),
           label: one.name,
@@ -221,7 +222,14 @@ export function lineChart({ title, description, days, series, format = count, hr
           },
         })),
         ...(marked.length
-          ? [{ key: 'notes', label: 'Annotations', class: 'wrap', render: (row) => notedOn(notes, row.day) }]
+          ? [
+              {
+                key: 'notes',
+                label: say('common.annotations'),
+                class: 'wrap',
+                render: (row) => notedOn(notes, row.day),
+              },
+            ]
           : []),
       ],
       rows: days.map((day, index) => ({ day, index })),

@@ -7,6 +7,7 @@
 
 import { h, svg } from './dom.js';
 import { addDays, day } from './format.js';
+import { say } from './say.js';
 
 /**
  * An annotation's days in words.
@@ -15,7 +16,7 @@ import { addDays, day } from './format.js';
  */
 export function noteDays({ from, to }) {
   const last = addDays(to, -1);
-  return last > from ? `${day(from)} to ${day(last)}` : day(from);
+  return last > from ? say('common.span', { first: day(from), last: day(last) }) : day(from);
 }
 
 /**
@@ -86,7 +87,7 @@ export const noteList = (marked) =>
   marked.length
     ? h(
         'ol',
-        { class: 'chart-notes', 'aria-label': 'Annotations' },
+        { class: 'chart-notes', 'aria-label': say('common.annotations') },
         marked.map(({ note }) => h('li', null, h('strong', null, noteDays(note)), `: ${note.text}`)),
       )
     : null;

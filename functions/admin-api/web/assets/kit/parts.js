@@ -3,8 +3,9 @@
  */
 
 import { h } from './dom.js';
-import { dateTime, NOT_REPORTED, plural } from './format.js';
+import { dateTime, NOT_REPORTED } from './format.js';
 import * as words from './words.js';
+import { say } from './say.js';
 
 /**
  * A view's heading, with what it is true for.
@@ -27,15 +28,16 @@ export function pageHead(title, ...more) {
  * @param {any} [answer] the answer, of which more may be to say
  * @returns {string} As of 21 Nov 2026, 10:03 (UTC)
  */
-export const asOf = (iso, zone, answer) => `As of ${dateTime(iso, zone)} (${zone})${marks(answer)}`;
+export const asOf = (iso, zone, answer) =>
+  say('parts.asOf', { instant: dateTime(iso, zone), zone, more: marks(answer) });
 
 /** @param {any} answer @returns {string} what is to be said of all of it: nothing, as a rule */
 export function marks(answer) {
   const missing = answer?.unreadableEnrollments ?? 0;
   return [
-    answer?.standsOn ? '. The numbers are being computed anew; these are older' : '',
-    missing === 1 ? '. One stored enrollment can\u2019t be read and is missing' : '',
-    missing > 1 ? `. ${missing} stored enrollments can\u2019t be read and are missing` : '',
+    answer?.standsOn ? say('parts.areOlder') : '',
+    missing === 1 ? say('parts.oneIsMissing') : '',
+    missing > 1 ? say('parts.someAreMissing', { missing }) : '',
   ].join('');
 }
 
@@ -59,7 +61,7 @@ export function problemNotice(error, retry) {
   const fields = error.members?.errors ?? [];
   return notice(
     'problem',
-    h('strong', null, error.title ?? 'Something went wrong on this page'),
+    h('strong', null, error.title ?? say('parts.somethingWentWrongOn')),
     error.detail || !error.title ? h('p', null, error.detail ?? error.message) : null,
     fields.length > 1
       ? h(
@@ -68,7 +70,7 @@ export function problemNotice(error, retry) {
           fields.map((one) => h('li', null, `${one.field}: ${one.problem}`)),
         )
       : null,
-    retry ? h('p', null, h('button', { type: 'button', onclick: retry }, 'Try again')) : null,
+    retry ? h('p', null, h('button', { type: 'button', onclick: retry }, say('parts.tryAgain'))) : null,
   );
 }
 
@@ -114,11 +116,11 @@ export const outcomeBadge = (name) => badge(OUTCOME_KINDS[name] ?? 'quiet', word
  * @returns {HTMLElement}
  */
 export function adviceList(list) {
-  if (!list.length) return h('p', { class: 'quiet' }, 'No advice is known for this.');
+  if (!list.length) return h('p', { class: 'quiet' }, say('parts.noAdviceIsKnown'));
   return h(
     'div',
     { class: 'advice-list' },
-    list.length > 1 ? h('p', { class: 'quiet' }, `${plural(list.length, 'meaning')}, likeliest first.`) : null,
+    list.length > 1 ? h('p', { class: 'quiet' }, say('parts.meanings', { n: list.length })) : null,
     list.map((one) =>
       h(
         'div',
@@ -136,8 +138,8 @@ export function adviceList(list) {
           'p',
           { class: 'quiet' },
           [
-            one.who.length ? `Who can do it: ${one.who.map(words.who).join(', ')}` : null,
-            one.codes.length ? `Codes: ${one.codes.join(', ')}` : null,
+            one.who.length ? say('parts.whoCanDoIt', { who: one.who.map(words.who).join(', ') }) : null,
+            one.codes.length ? say('parts.codes', { codes: one.codes.join(', ') }) : null,
           ]
             .filter(Boolean)
             .join(' · '),
@@ -160,22 +162,22 @@ export function copyButton(text, label, announce) {
     {
       type: 'button',
       class: 'small',
-      'aria-label': `Copy ${label}`,
+      'aria-label': say('parts.copyWhat', { label }),
       onclick: async (event) => {
         const button = event.currentTarget;
         try {
           await navigator.clipboard.writeText(text);
-          button.textContent = 'Copied';
-          announce(`Copied ${label}.`);
+          button.textContent = say('parts.copied');
+          announce(say('parts.copiedWhat', { label }));
         } catch {
-          button.textContent = 'Not copied';
-          announce('Copying is not allowed here; select the text instead.');
+          button.textContent = say('parts.notCopied');
+          announce(say('parts.copyingIsNotAllowed'));
         }
         setTimeout(() => {
-          button.textContent = 'Copy';
+          button.textContent = say('parts.copy');
         }, 2000);
       },
     },
-    'Copy',
+    say('parts.copy'),
   );
 }

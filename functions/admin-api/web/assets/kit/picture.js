@@ -11,6 +11,7 @@
 import { h, landmark } from './dom.js';
 import { dateTime, day } from './format.js';
 import { fileName, save } from './save.js';
+import { say } from './say.js';
 
 /** Pixels a pixel of the page becomes, so that text stays sharp on a slide. */
 const SCALE = 2;
@@ -43,10 +44,10 @@ function origin() {
   const form = /** @type {HTMLFormElement|null} */ (document.querySelector('main form.filters'));
   const filters = form ? [...form.elements].map(wordsOf) : [];
   // Filters that came by a link and have no field.
-  for (const chip of document.querySelectorAll('main .chips[aria-label="More filters"] li')) {
+  for (const chip of document.querySelectorAll('main .chips[data-key="chips"] li')) {
     filters.push(chip.firstChild?.textContent ?? null);
   }
-  const saved = `saved ${dateTime(new Date().toISOString())} UTC`;
+  const saved = say('chart.saved', { instant: dateTime(new Date().toISOString()) });
   return [organisation, view, ...filters, saved].filter(Boolean).join(' · ');
 }
 
@@ -141,16 +142,16 @@ export const pictureButton = (caption, of) =>
     {
       type: 'button',
       class: 'small save-png',
-      'aria-label': `Download as PNG: ${caption}`,
+      'aria-label': say('chart.downloadPng', { caption }),
       onclick: async (event) => {
         const button = event.currentTarget;
         try {
           await savePicture(button.closest(of), caption);
         } catch (error) {
           console.error(error);
-          landmark('live').textContent = button.textContent = 'This browser could not draw it';
+          landmark('live').textContent = button.textContent = say('chart.thisBrowserCouldNot');
         }
       },
     },
-    'PNG',
+    say('chart.png'),
   );

@@ -4,6 +4,8 @@
  * What must stay true: it holds words that can be shown as they are.
  */
 
+import { say } from './say.js';
+
 /** What the API refused or could not do. */
 export class ApiProblem extends Error {
   /**
@@ -11,10 +13,10 @@ export class ApiProblem extends Error {
    * @param {{title?: string, detail?: string, [member: string]: any}} members the problem document whole
    */
   constructor(status, members = {}) {
-    super(members.detail ?? members.title ?? `The server answered ${status}.`);
+    super(members.detail ?? members.title ?? say('problem.serverAnswered', { status }));
     this.name = 'ApiProblem';
     this.status = status;
-    this.title = members.title ?? (status ? `The server answered ${status}` : 'No answer');
+    this.title = members.title ?? (status ? say('problem.answered', { status }) : say('problem.noAnswer'));
     this.detail = members.detail ?? null;
     this.members = members;
   }

@@ -11,6 +11,7 @@ import { h, uniqueId, whole } from './dom.js';
 import { NONE } from './format.js';
 import { pictureButton } from './picture.js';
 import { fileName, save } from './save.js';
+import { say } from './say.js';
 
 /**
  * @typedef {object} Column
@@ -57,7 +58,15 @@ const classOf = (column) => [column.numeric && 'number', column.class].filter(Bo
  * @param {string} [options.class] more classes of the table
  * @returns {HTMLElement}
  */
-export function dataTable({ caption, hideCaption, columns, rows, empty = 'Nothing to show.', key, class: more }) {
+export function dataTable({
+  caption,
+  hideCaption,
+  columns,
+  rows,
+  empty = say('table.nothingToShow'),
+  key,
+  class: more,
+}) {
   const id = uniqueId('caption');
   const cell = (row, index, column, first) => {
     const content = column.render ? column.render(row, index) : row[column.key];
@@ -66,7 +75,10 @@ export function dataTable({ caption, hideCaption, columns, rows, empty = 'Nothin
     return first ? h('th', { scope: 'row', ...attributes }, shown) : h('td', attributes, shown);
   };
   // What can be scrolled says so. The hint is kept with its region, whatever is drawn anew in it.
-  const hint = whole(h('p', { class: 'table-hint no-print', hidden: true }, 'More columns: scroll sideways'), 'hint');
+  const hint = whole(
+    h('p', { class: 'table-hint no-print', hidden: true }, say('table.moreColumnsScrollSideways')),
+    'hint',
+  );
   const table = h(
     'table',
     { class: more ? `data ${more}` : 'data' },
@@ -108,10 +120,10 @@ export function dataTable({ caption, hideCaption, columns, rows, empty = 'Nothin
             {
               type: 'button',
               class: 'small table-csv',
-              'aria-label': `Download as CSV: ${caption}`,
+              'aria-label': say('table.downloadCsv', { caption }),
               onclick: () => saveRows(caption, columns, rows),
             },
-            'CSV',
+            say('table.csv'),
           ),
           pictureButton(caption, '.table-region'),
         )

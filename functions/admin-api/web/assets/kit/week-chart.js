@@ -11,6 +11,7 @@ import { addDays, count, day, NOT_REPORTED, orNotReported, rate, shortDay } from
 import { markedSpans, noteList, noteMarks } from './notes.js';
 import { pictureButton } from './picture.js';
 import { dataTable } from './table.js';
+import { say } from './say.js';
 
 const HEIGHT = { rate: 170, gap: 26, bars: 90, dates: 26 };
 const ALL = HEIGHT.rate + HEIGHT.gap + HEIGHT.bars + HEIGHT.dates;
@@ -27,8 +28,11 @@ function marks(most) {
 
 /** @param {{from: string, to: string, unfinished: boolean, partlyKept: boolean}} week @returns {string} */
 function weekWords({ from, to, unfinished, partlyKept }) {
-  const name = `${shortDay(from)} to ${day(addDays(to, -1))}`;
-  return `${name}${unfinished ? ', not over yet' : ''}${partlyKept ? ', only partly kept' : ''}`;
+  const [first, last] = [shortDay(from), day(addDays(to, -1))];
+  const days = say('common.span', { first, last });
+  return [days, unfinished ? say('chart.notOverYet') : null, partlyKept ? say('chart.onlyPartlyKept') : null]
+    .filter(Boolean)
+    .join(', ');
 }
 
 function drawing({ weeks, parts, marked }, width, chosen, hatch) {
@@ -154,17 +158,24 @@ export function weekChart({ title, description, weeks, parts, rateName, href, no
   const caption = h('figcaption', { class: 'visually-hidden', id: ids.title }, title);
   if (!weeks.length) {
     return whole(
-      h('figure', { class: 'chart weeks' }, caption, h('p', { class: 'quiet' }, 'No weeks to show.')),
+      h('figure', { class: 'chart weeks' }, caption, h('p', { class: 'quiet' }, say('chart.noWeeksToShow'))),
       signature,
     );
   }
-  const interval = (one) => (known(one.rate) ? `${rate(one.low)} to ${rate(one.high)}` : NOT_REPORTED);
+  const interval = (one) =>
+    known(one.rate) ? say('common.interval', { low: rate(one.low), high: rate(one.high) }) : NOT_REPORTED;
   const rateOf = (one) => orNotReported(one.rate, rate, one.initiated);
   const value = (one, key) => orNotReported(one[key], count, one.initiated);
-  const say = (one) =>
+  const sayWeek = (one) =>
     [
       `${weekWords(one)}: ${rateName} ${rateOf(one)}`,
-      known(one.rate) ? `between ${interval(one).replace(' to ', ' and ')}, n = ${count(one.measured)}` : null,
+      known(one.rate)
+        ? say('chart.betweenOf', {
+            low: rate(one.low),
+            high: rate(one.high),
+            of: count(one.measured),
+          })
+        : null,
       ...parts.map(({ key, name }) => `${name} ${value(one, key)}`),
     ]
       .filter(Boolean)
@@ -208,29 +219,29 @@ export function weekChart({ title, description, weeks, parts, rateName, href, no
     });
   };
   const { slider, follow } = chartSlider({
-    label: `${title}, by week`,
+    label: say('chart.byWeek', { title }),
     describedBy: ids.text,
     length: weeks.length,
     page: 4,
     margin: MARGIN,
     isBetween: true,
-    say: (index) => say(weeks[index]),
+    say: (index) => sayWeek(weeks[index]),
     draw,
   });
 
   const table = h(
     'details',
     { class: 'chart-table' },
-    h('summary', null, 'Show as a table'),
+    h('summary', null, say('chart.showAsATable')),
     dataTable({
       caption: title,
       columns: [
-        { key: 'week', label: 'Week', render: weekWords },
+        { key: 'week', label: say('chart.week'), render: weekWords },
         { key: 'rate', label: rateName, numeric: true, render: rateOf },
-        { key: 'interval', label: '95% interval', numeric: true, render: interval },
-        { key: 'measured', label: 'n', numeric: true, render: (one) => count(one.measured) },
+        { key: 'interval', label: say('chart.interval95'), numeric: true, render: interval },
+        { key: 'measured', label: say('chart.n'), numeric: true, render: (one) => count(one.measured) },
         ...parts.map(({ key, name }) => ({ key, label: name, numeric: true, render: (one) => value(one, key) })),
-        { key: 'initiated', label: 'All', numeric: true, render: (one) => count(one.initiated) },
+        { key: 'initiated', label: say('common.all'), numeric: true, render: (one) => count(one.initiated) },
       ],
       rows: weeks,
     }),

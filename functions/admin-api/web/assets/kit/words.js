@@ -8,6 +8,7 @@
 
 import lexicon from './lexicon.js';
 import { minutes, NONE } from './format.js';
+import { say } from './say.js';
 
 /** `setUpAccess` -> `Set up access`. */
 function apart(name) {
@@ -16,7 +17,7 @@ function apart(name) {
 }
 
 /** Makes a function that gives a name's words from these lists. */
-const say = (...lists) => {
+const named = (...lists) => {
   /** @param {string|null|undefined} name @returns {string} */
   const words = (name) => {
     if (name === null || name === undefined || name === '') return NONE;
@@ -34,49 +35,49 @@ const say = (...lists) => {
 export const choices = (list) => Object.entries(lexicon[list]);
 
 /** Each takes a name and gives its words. */
-export const section = say('section');
-export const action = say('action', 'otherAction', 'phase');
-export const screen = say('screen');
-export const cause = say('cause');
-export const outcome = say('outcome');
-export const platform = say('platform', 'platformGroup');
+export const section = named('section');
+export const action = named('action', 'otherAction', 'phase');
+export const screen = named('screen');
+export const cause = named('cause');
+export const outcome = named('outcome');
+export const platform = named('platform', 'platformGroup');
 /** What an open attempt waits for. */
-export const waitsFor = say('wait');
-export const deviceState = say('deviceState');
-export const eventKind = say('kind');
+export const waitsFor = named('wait');
+export const deviceState = named('deviceState');
+export const eventKind = named('kind');
 /** What a sender can report. */
-export const report = say('report');
-export const clockSkew = say('clockSkew');
-export const failureCategory = say('failureCategory');
-export const failureSubject = say('failureSubject');
+export const report = named('report');
+export const clockSkew = named('clockSkew');
+export const failureCategory = named('failureCategory');
+export const failureSubject = named('failureSubject');
 /** By what attempts are told apart. */
-export const slice = say('slice');
-export const espState = say('sessionState');
-export const espPhase = say('phase');
-export const espCategory = say('espCategory');
-export const espAction = say('espAction');
+export const slice = named('slice');
+export const espState = named('sessionState');
+export const espPhase = named('phase');
+export const espCategory = named('espCategory');
+export const espAction = named('espAction');
 /** Of a phase, a subtask or an item. */
-export const progressState = say('progress');
+export const progressState = named('progress');
 /** What an item means to its session. */
-export const tracking = say('tracking');
-export const deploymentMode = say('deploymentMode');
-export const espRule = say('rule');
-export const profileStatus = say('profileStatus');
-export const deviceProperty = say('deviceProperty');
-export const verdict = say('verdict');
-export const severity = say('severity');
-export const who = say('who');
+export const tracking = named('tracking');
+export const deploymentMode = named('deploymentMode');
+export const espRule = named('rule');
+export const profileStatus = named('profileStatus');
+export const deviceProperty = named('deviceProperty');
+export const verdict = named('verdict');
+export const severity = named('severity');
+export const who = named('who');
 /** A list that is read from Microsoft Graph, and the cloud it is in. */
-export const pulledList = say('pulledList');
-export const cloud = say('cloud');
+export const pulledList = named('pulledList');
+export const cloud = named('cloud');
 /** What a number is called, by what the file defines under that name. */
-export const term = say('term', 'deviceState');
-export const refusal = say('refusal');
+export const term = named('term', 'deviceState');
+export const refusal = named('refusal');
 /** What a new organisation does first. */
-export const firstStep = say('firstStep');
+export const firstStep = named('firstStep');
 /** How a rate compares with the one before. */
-export const comparison = say('comparison');
-export const changeKind = say('changeKind');
+export const comparison = named('comparison');
+export const changeKind = named('changeKind');
 
 /**
  * How a place is left, as the catalogue's rows say it; of a time-out the limits that ran out there.
@@ -88,8 +89,10 @@ export const changeKind = say('changeKind');
 export function how(name, shortest, longest) {
   if (name !== 'timedOut') return cause(name);
   const [least, most] = [shortest ?? 30, longest ?? 30];
-  return least === most ? `Over ${minutes(least)}` : `Over ${minutes(least)} to ${minutes(most)}`;
+  return least === most
+    ? say('words.over', { least: minutes(least) })
+    : say('words.overRange', { least: minutes(least), most: minutes(most) });
 }
 
 /** Any other name, its words apart. @param {string|null} name @returns {string} */
-export const plain = say();
+export const plain = named();

@@ -8,6 +8,7 @@
 
 import { called } from '../kit/called.js';
 import { ApiProblem } from '../kit/problem.js';
+import { say } from '../kit/say.js';
 
 /** The API over HTTP. */
 export class Api {
@@ -50,13 +51,13 @@ export class Api {
       text = await response.text();
     } catch (error) {
       if (error.name === 'AbortError') throw error;
-      throw new ApiProblem(0, { title: 'The server can’t be reached', detail: 'Check the connection and try again.' });
+      throw new ApiProblem(0, { title: say('problem.theServerCantBe'), detail: say('common.checkConnection') });
     }
     let answer = null;
     try {
       answer = text ? JSON.parse(text) : null;
     } catch {
-      if (response.ok) throw new ApiProblem(response.status, { title: 'The server’s answer can’t be read' });
+      if (response.ok) throw new ApiProblem(response.status, { title: say('problem.theServersAnswerCant') });
     }
     if (!response.ok) {
       if (response.status === 401 && !token) {

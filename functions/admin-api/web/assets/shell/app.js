@@ -22,12 +22,15 @@ import { openSearch, opensSearch } from './search.js';
 import { Session } from './session.js';
 import signIn from './sign-in.js';
 import { HOME, VIEWS } from './views.js';
+import { LANGUAGE, say } from '../kit/say.js';
 
-const SIGN_IN = { path: 'sign-in', title: 'Sign in' };
+const SIGN_IN = { path: 'sign-in', title: say('common.signIn') };
+
+document.documentElement.lang = LANGUAGE;
 
 const main = landmark('main');
 const live = landmark('live');
-const fileBar = h('aside', { 'aria-label': 'Opened file', hidden: true });
+const fileBar = h('aside', { 'aria-label': say('shell.openedFile'), hidden: true });
 landmark('top').after(fileBar);
 
 /** State of the page that outlives a view. @type {Record<string, any>} */
@@ -73,9 +76,13 @@ function signedOut(reason) {
 async function signOut() {
   try {
     await state.session.leave();
-    signedOut('You are signed out.');
+    signedOut(say('shell.youAreSignedOut'));
   } catch (error) {
-    signedOut(`This browser may still be signed in: ${error.title}. Load the page again, and sign out once more.`);
+    signedOut(
+      say('shell.maybeStillSignedIn', {
+        problem: error.title,
+      }),
+    );
   }
 }
 
@@ -107,7 +114,7 @@ function signInAgain(signal) {
 
 /** Shows the sign-in in place of the view, which keeps its element and what is typed into it. */
 function putAside() {
-  state.session.end('Your session has ended, or was ended elsewhere. Sign in to go on where you were.');
+  state.session.end(say('shell.sessionEnded'));
   // An open question gets its harmless answer: it would cover the form.
   for (const dialog of /** @type {NodeListOf<HTMLDialogElement>} */ (document.querySelectorAll('dialog[open]')))
     dialog.close();
@@ -117,7 +124,7 @@ function putAside() {
   state.aside = { leave, view, before, waiting: [] };
   const root = h('div', { class: 'view view-sign-in' });
   main.replaceChildren(root);
-  document.title = `${SIGN_IN.title} – Vestibule`;
+  document.title = say('shell.title', { view: SIGN_IN.title });
   drawTop();
   focusHeading(root, leave.signal);
   showSignIn(root, new URLSearchParams(), leave.signal, goOn).catch((error) =>
@@ -186,7 +193,7 @@ async function lookAt(found) {
   const { view } = place();
   if (!view || view.needsServer) history.replaceState(null, '', '#/');
   begin();
-  announce(`The file ${opened.about.name} is open.`);
+  announce(say('shell.fileIsOpen', { name: opened.about.name }));
 }
 
 function drawFileBar() {
@@ -195,7 +202,7 @@ function drawFileBar() {
   const close = () => {
     closeFile();
     begin();
-    announce('The file is closed.');
+    announce(say('shell.theFileIsClosed'));
   };
   patch(fileBar, about ? aboutFile(about, close) : null);
 }
@@ -259,7 +266,7 @@ async function show(root, found, signal, isNew) {
   }
   if (signal.aborted) return;
   if (!found.view) {
-    patch(root, pageHead('Page not found'), h('p', null, h('a', { href: '#/' }, 'Go to the start')));
+    patch(root, pageHead(say('shell.pageNotFound')), h('p', null, h('a', { href: '#/' }, say('shell.goToTheStart'))));
     return;
   }
   if (state.file && found.view.needsServer) {
@@ -311,7 +318,7 @@ function wayOut(error, { view, rest, parameters }) {
   return h(
     'p',
     null,
-    h('a', { href: address }, isSame ? 'Show it without filters' : 'Show it without what is invalid'),
+    h('a', { href: address }, isSame ? say('shell.showItWithoutFilters') : say('shell.showItWithoutWhat')),
   );
 }
 
@@ -326,7 +333,7 @@ async function route() {
   const root = isSame ? state.shown.root : h('div', { class: `view view-${found.view?.path ?? 'none'}` });
   const shown = { key, root, view: found.view ?? { path: '' }, ok: true };
   state.shown = shown;
-  document.title = `${found.view?.title ?? 'Not found'} – Vestibule`;
+  document.title = say('shell.title', { view: found.view?.title ?? say('shell.notFound') });
   drawTop();
   if (!isSame) {
     main.replaceChildren(root);
@@ -337,7 +344,8 @@ async function route() {
   root.dataset.pending = '';
   const slow = setTimeout(() => {
     root.setAttribute('aria-busy', 'true');
-    if (root.isConnected && !root.childElementCount) main.append(h('p', { class: 'loading quiet' }, 'Loading…'));
+    if (root.isConnected && !root.childElementCount)
+      main.append(h('p', { class: 'loading quiet' }, say('shell.loading')));
   }, 250);
   try {
     await show(root, found, leave.signal, !isSame);
@@ -387,7 +395,9 @@ async function start() {
     search();
   });
   watchDrops(lookAt);
-  /** @type {HTMLElement} */ (document.querySelector('.skip')).onclick = (event) => {
+  const skip = /** @type {HTMLElement} */ (document.querySelector('.skip'));
+  skip.textContent = say('shell.skip');
+  skip.onclick = (event) => {
     // The hash is the address here, so the link alone can't lead there.
     event.preventDefault();
     main.focus();

@@ -8,6 +8,7 @@
 import { addressOf } from '../kit/address.js';
 import { h, landmark, patch } from '../kit/dom.js';
 import { VIEWS } from './views.js';
+import { say } from '../kit/say.js';
 
 function chooseTheme(theme) {
   if (theme === 'system') delete document.documentElement.dataset.theme;
@@ -45,12 +46,17 @@ export function drawHeader({ tenant, isFile, current, signOut, search }) {
       { class: 'top-bar' },
       h('a', { class: 'brand', href: '#/' }, 'Vestibule'),
       tenant
-        ? h('span', { class: 'tenant' }, h('span', { class: 'visually-hidden' }, 'Organisation: '), tenant.tenant)
+        ? h(
+            'span',
+            { class: 'tenant' },
+            h('span', { class: 'visually-hidden' }, say('shell.organisation'), ' '),
+            tenant.tenant,
+          )
         : null,
       tenant
         ? h(
             'nav',
-            { 'aria-label': 'Views' },
+            { 'aria-label': say('common.views') },
             h(
               'ul',
               { role: 'list' },
@@ -75,23 +81,25 @@ export function drawHeader({ tenant, isFile, current, signOut, search }) {
           ? h(
               'button',
               { type: 'button', class: 'small', onclick: search, 'aria-keyshortcuts': 'Control+K Meta+K' },
-              'Search',
+              say('shell.search'),
             )
           : null,
         h(
           'label',
           { class: 'theme' },
-          h('span', { class: 'visually-hidden' }, 'Theme'),
+          h('span', { class: 'visually-hidden' }, say('shell.theme')),
           h(
             'select',
             { value: theme, onchange: (event) => chooseTheme(event.currentTarget.value) },
-            h('option', { value: 'system' }, 'System theme'),
-            h('option', { value: 'light' }, 'Light'),
-            h('option', { value: 'dark' }, 'Dark'),
+            h('option', { value: 'system' }, say('shell.systemTheme')),
+            h('option', { value: 'light' }, say('shell.light')),
+            h('option', { value: 'dark' }, say('shell.dark')),
           ),
         ),
-        tenant && !isFile ? h('a', { class: 'account', href: addressOf('account') }, 'Account') : null,
-        tenant && !isFile ? h('button', { type: 'button', class: 'small', onclick: signOut }, 'Sign out') : null,
+        tenant && !isFile ? h('a', { class: 'account', href: addressOf('account') }, say('view.account')) : null,
+        tenant && !isFile
+          ? h('button', { type: 'button', class: 'small', onclick: signOut }, say('shell.signOut'))
+          : null,
       ),
     ),
   );
@@ -102,8 +110,9 @@ export function drawHeader({ tenant, isFile, current, signOut, search }) {
       ? h(
           'p',
           { class: 'quiet' },
-          `Days and times are those of ${tenant.settings?.timeZone ?? 'UTC'}. `,
-          'Vestibule only listens: it manages no device.',
+          say('shell.foot', {
+            zone: tenant.settings?.timeZone ?? 'UTC',
+          }),
         )
       : null,
   );

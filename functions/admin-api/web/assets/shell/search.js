@@ -7,9 +7,9 @@
  */
 
 import { h, patch, uniqueId } from '../kit/dom.js';
-import { plural } from '../kit/format.js';
 import { suggestions } from './suggestions.js';
 import { VIEWS } from './views.js';
+import { say } from '../kit/say.js';
 
 /** How many of each kind are shown. */
 const MOST = 6;
@@ -82,11 +82,15 @@ export function openSearch({ api, isFile }) {
           if (!('left' in dialog.dataset)) before?.focus();
         },
       },
-      h('h2', { id: ids.title }, 'Search people, devices, apps, codes, steps'),
+      h('h2', { id: ids.title }, say('search.title')),
       input,
       note,
       list,
-      h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => dialog.close() }, 'Close')),
+      h(
+        'div',
+        { class: 'actions' },
+        h('button', { type: 'button', onclick: () => dialog.close() }, say('common.close')),
+      ),
     )
   );
   function draw() {
@@ -130,24 +134,22 @@ export function openSearch({ api, isFile }) {
     const text = input.value.trim();
     /** @type {any} */
     let found = null;
-    said = text.length < 2 ? 'Type at least two letters.' : '';
+    said = text.length < 2 ? say('search.typeAtLeastTwo') : '';
     if (text.length >= 2) {
       try {
         found = await api.get('search', { text, limit: MOST }, { signal });
       } catch (error) {
         if (signal.aborted) return;
-        said = error.status === 404 ? 'This file can’t be searched.' : `The search failed: ${error.title}`;
+        said = error.status === 404 ? say('search.notThisFile') : say('search.failed', { problem: error.title });
       }
       if (signal.aborted) return;
     }
     groups = suggestions(text, found, isFile, VIEWS);
     at = -1;
     const shown = entries().length;
-    if (found?.tooMany) said = 'Many texts contain this; type more of it.';
+    if (found?.tooMany) said = say('search.manyTextsContainThis');
     else if (found)
-      said = shown
-        ? `${plural(shown, 'suggestion')}, at most ${MOST} of a kind.`
-        : 'Nothing was reported with this in its name.';
+      said = shown ? say('search.suggestions', { n: shown, most: MOST }) : say('search.nothingWasReportedWith');
     draw();
   }
   document.body.append(dialog);

@@ -8,6 +8,7 @@
  */
 
 import { ApiProblem } from '../kit/problem.js';
+import { say } from '../kit/say.js';
 
 const PENDING = 'vestibule.signin';
 
@@ -61,8 +62,8 @@ const here = () => `${location.origin}${location.pathname}`;
 async function answerOf(response) {
   const members = await response.json().catch(() => null);
   if (response.ok && members) return members;
-  const detail = members?.error_description ?? members?.error ?? `It answered ${response.status}.`;
-  throw new ApiProblem(response.status, { title: 'The sign-in service refused', detail });
+  const detail = members?.error_description ?? members?.error ?? say('signIn.itAnswered', { status: response.status });
+  throw new ApiProblem(response.status, { title: say('signIn.theSignInService'), detail });
 }
 
 async function ask(address, options) {
@@ -71,8 +72,8 @@ async function ask(address, options) {
     response = await fetch(address, { credentials: 'omit', referrerPolicy: 'no-referrer', ...options });
   } catch {
     throw new ApiProblem(0, {
-      title: 'The sign-in service can’t be reached',
-      detail: 'Check the connection and try again.',
+      title: say('signIn.theSignInService2'),
+      detail: say('common.checkConnection'),
     });
   }
   return answerOf(response);
@@ -111,8 +112,8 @@ export class Session {
     await this.look();
     if (!this.isSignedIn) {
       throw new ApiProblem(0, {
-        title: 'This browser does not keep the sign-in',
-        detail: 'It keeps no cookies of this page. Allow them, and try again.',
+        title: say('signIn.thisBrowserDoesNot'),
+        detail: say('signIn.itKeepsNoCookies'),
       });
     }
     this.reason = null;
@@ -178,11 +179,13 @@ export class Session {
     history.replaceState(null, '', `${location.pathname}${pending?.hash ?? ''}`);
     const { oidc } = await this.config();
     if (!oidc || !pending || pending.state !== found.get('state')) {
-      this.reason = 'That sign-in was started in another tab, so it was not used. Try again.';
+      this.reason = say('signIn.thatSignInWas');
       return;
     }
     if (found.has('error')) {
-      this.reason = `Sign-in did not succeed: ${found.get('error_description') ?? found.get('error')}`;
+      this.reason = say('signIn.didNotSucceed', {
+        problem: found.get('error_description') ?? found.get('error') ?? '',
+      });
       return;
     }
     try {
@@ -198,10 +201,11 @@ export class Session {
           code_verifier: pending.verifier,
         }),
       });
-      if (!answer.access_token) throw new ApiProblem(0, { title: 'The sign-in service gave no access token' });
+      if (!answer.access_token) throw new ApiProblem(0, { title: say('signIn.theSignInService3') });
       await this.begin(answer.access_token);
     } catch (error) {
-      this.reason = `Sign-in did not succeed: ${error.title ?? error.message}. ${error.detail ?? ''}`.trim();
+      const problem = `${error.title ?? error.message}. ${error.detail ?? ''}`.trim();
+      this.reason = say('signIn.didNotSucceed', { problem });
     }
   }
 
@@ -209,7 +213,7 @@ export class Session {
     const issuer = oidc.issuer.replace(/\/+$/, '');
     const service = await ask(`${issuer}/.well-known/openid-configuration`, {});
     if (String(service.issuer).replace(/\/+$/, '') !== issuer) {
-      throw new ApiProblem(0, { title: 'The sign-in service is not the one that is configured' });
+      throw new ApiProblem(0, { title: say('signIn.theSignInService4') });
     }
     return service;
   }

@@ -6,9 +6,10 @@
 import { h, patch, uniqueId } from '../kit/dom.js';
 import { fileButton } from '../file/desk.js';
 import { notice } from '../kit/parts.js';
+import { say, sayNodes } from '../kit/say.js';
 
 function words(error) {
-  if (error.status === 401) return 'The server doesn’t know this token, or it was revoked.';
+  if (error.status === 401) return say('signIn.theServerDoesntKnow');
   return [error.title, error.detail].filter(Boolean).join('. ') || error.message;
 }
 
@@ -23,8 +24,8 @@ export default {
         h(
           'div',
           { class: 'sign-in' },
-          h('h1', { tabindex: '-1' }, 'Sign in to Vestibule'),
-          h('p', { class: 'quiet' }, 'See where people give up while enrolling a device.'),
+          h('h1', { tabindex: '-1' }, say('signIn.signInToVestibule')),
+          h('p', { class: 'quiet' }, say('signIn.seeWherePeopleGive')),
           message ? notice(kind, message) : null,
           config.oidc
             ? h(
@@ -46,7 +47,7 @@ export default {
                       }
                     },
                   },
-                  'Sign in with your organisation',
+                  say('signIn.signInWithYour'),
                 ),
               )
             : null,
@@ -73,7 +74,7 @@ export default {
                 }
               },
             },
-            h('label', { for: ids.token }, config.oidc ? 'Or with a token' : 'Token'),
+            h('label', { for: ids.token }, config.oidc ? say('signIn.orWithAToken') : say('signIn.token')),
             h('input', {
               id: ids.token,
               name: 'token',
@@ -83,29 +84,19 @@ export default {
               spellcheck: 'false',
               'aria-describedby': ids.help,
             }),
-            h(
-              'p',
-              { class: 'quiet', id: ids.help },
-              'It signs in this browser, in all its tabs, for up to twelve hours, and is not kept.',
-            ),
-            h('button', { type: 'submit', class: config.oidc ? 'wide' : 'primary wide' }, 'Sign in'),
+            h('p', { class: 'quiet', id: ids.help }, say('signIn.itSignsInThis')),
+            h('button', { type: 'submit', class: config.oidc ? 'wide' : 'primary wide' }, say('common.signIn')),
           ),
           h(
             'p',
             { class: 'quiet' },
-            'Have you nothing to type? Whoever runs Vestibule in your organisation gives access: a link that signs you in, ',
-            'made with ',
-            h('code', null, 'vestibule token link'),
-            ', or a token, made with ',
-            h('code', null, 'vestibule token add'),
-            '.',
+            sayNodes('signIn.nothingToType', {
+              link: h('code', null, 'vestibule token link'),
+              add: h('code', null, 'vestibule token add'),
+            }),
           ),
           h('hr', null),
-          h(
-            'p',
-            { class: 'quiet' },
-            'Or open a downloaded report file. Drop it here, or choose it. It stays on this machine.',
-          ),
+          h('p', { class: 'quiet' }, say('signIn.orOpenADownloaded')),
           fileButton(openFile),
         ),
       );
@@ -113,17 +104,13 @@ export default {
 
     const code = parameters.get('code');
     if (code) {
-      patch(root, h('div', { class: 'sign-in' }, h('h1', { tabindex: '-1' }, 'Signing in…')));
+      patch(root, h('div', { class: 'sign-in' }, h('h1', { tabindex: '-1' }, say('signIn.signingIn'))));
       try {
         await session.exchange(code);
         signedIn();
       } catch (error) {
         if (error.name === 'AbortError') return;
-        draw(
-          error.status === 0
-            ? words(error)
-            : 'This link was already used or has expired. Ask for a new one, or sign in with a token.',
-        );
+        draw(error.status === 0 ? words(error) : say('signIn.thisLinkWasAlready'));
       }
       return;
     }

@@ -5,8 +5,8 @@
  */
 
 import { addressOf, segment } from '../kit/address.js';
-import { plural } from '../kit/format.js';
 import * as words from '../kit/words.js';
+import { say } from '../kit/say.js';
 
 /**
  * What the text leads to, in groups.
@@ -22,15 +22,15 @@ export function suggestions(text, found, isFile, views) {
   const person = (name) => addressOf(isFile ? 'person' : 'diagnostics', { user: name });
   const groups = [
     {
-      title: 'People',
+      title: say('search.people'),
       entries: (found?.people ?? []).map((one) => ({
         label: one.userPrincipalName,
-        note: plural(one.devices, 'device'),
+        note: say('count.devices', { n: one.devices }),
         href: person(one.userPrincipalName),
       })),
     },
     {
-      title: 'Devices',
+      title: say('common.devices'),
       entries: (found?.devices ?? []).map((one) => ({
         label: one.deviceName ?? one.serialNumber ?? one.enrollmentKey,
         note: [
@@ -45,31 +45,31 @@ export function suggestions(text, found, isFile, views) {
       })),
     },
     {
-      title: 'Apps',
+      title: say('view.apps'),
       entries: (found?.apps ?? []).map((one) => ({
         label: one.app,
-        note: 'how often it fails, on which models',
+        note: say('search.howOftenItFails'),
         href: addressOf(`app/${segment(one.app)}`),
       })),
     },
     {
-      title: 'Error codes',
+      title: say('search.errorCodes'),
       entries: (found?.codes ?? []).map((one) => ({
         label: one.code,
-        note: plural(one.failures, 'failure'),
+        note: say('count.failures', { n: one.failures }),
         href: addressOf('attempts', { failureCode: one.code, os: 'all' }),
       })),
     },
     {
-      title: 'Steps',
+      title: say('search.steps'),
       entries: (found?.steps ?? []).map((one) => ({
         label: one.title,
-        note: 'who gave up there',
+        note: say('search.whoGaveUpThere'),
         href: addressOf('attempts', { action: one.action, outcome: 'abandoned' }),
       })),
     },
     {
-      title: 'Views',
+      title: say('common.views'),
       entries: views
         .filter(
           (view) => view.nav && !(isFile && view.needsServer) && wanted && view.title.toLowerCase().includes(wanted),

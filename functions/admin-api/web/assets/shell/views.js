@@ -29,53 +29,54 @@ import settings from '../views/settings.js';
 import status from '../views/status.js';
 import steps from '../views/steps.js';
 import tokens from '../views/tokens.js';
+import { say } from '../kit/say.js';
 
 export const HOME = 'overview';
 
 export const VIEWS = [
-  { path: 'overview', title: 'Overview', nav: true, module: overview },
-  { path: 'incomplete', title: 'Incomplete enrollments', nav: true, module: incomplete },
-  { path: 'status', title: 'Enrollment status', nav: true, module: status },
-  { path: 'esp', title: 'ESP', nav: true, module: esp },
+  { path: 'overview', title: say('view.overview'), nav: true, module: overview },
+  { path: 'incomplete', title: say('view.incompleteEnrollments'), nav: true, module: incomplete },
+  { path: 'status', title: say('view.enrollmentStatus'), nav: true, module: status },
+  { path: 'esp', title: say('view.esp'), nav: true, module: esp },
   {
     path: 'diagnostics',
-    title: 'Diagnostics',
+    title: say('view.diagnostics'),
     nav: true,
     needsServer: true,
     module: diagnostics,
   },
   {
     path: 'senders',
-    title: 'Senders',
+    title: say('view.senders'),
     nav: true,
     needsServer: true,
     module: senders,
   },
-  { path: 'files', title: 'Files', nav: true, needsServer: true, module: files },
-  { path: 'account', title: 'Account', needsServer: true, module: account },
-  { path: 'live', title: 'Enrolling now', under: 'status', needsServer: true, module: live },
-  { path: 'settings', title: 'Settings', under: 'account', needsServer: true, module: settings },
-  { path: 'messages', title: 'Messages', under: 'account', needsServer: true, module: messages },
-  { path: 'tokens', title: 'Tokens', under: 'account', needsServer: true, module: tokens },
-  { path: 'steps', title: 'First steps', under: 'account', needsServer: true, module: steps },
-  { path: 'person', title: 'A person', under: 'status', module: person },
-  { path: 'attempts', title: 'Attempts', under: 'incomplete', module: attempts },
-  { path: 'attempt', title: 'Attempt', under: 'incomplete', module: attempt },
+  { path: 'files', title: say('view.files'), nav: true, needsServer: true, module: files },
+  { path: 'account', title: say('view.account'), needsServer: true, module: account },
+  { path: 'live', title: say('view.enrollingNow'), under: 'status', needsServer: true, module: live },
+  { path: 'settings', title: say('view.settings'), under: 'account', needsServer: true, module: settings },
+  { path: 'messages', title: say('view.messages'), under: 'account', needsServer: true, module: messages },
+  { path: 'tokens', title: say('view.tokens'), under: 'account', needsServer: true, module: tokens },
+  { path: 'steps', title: say('view.firstSteps'), under: 'account', needsServer: true, module: steps },
+  { path: 'person', title: say('view.aPerson'), under: 'status', module: person },
+  { path: 'attempts', title: say('view.attempts'), under: 'incomplete', module: attempts },
+  { path: 'attempt', title: say('view.attempt'), under: 'incomplete', module: attempt },
   {
     path: 'profiles',
-    title: 'ESP profiles',
+    title: say('view.espProfiles'),
 
     under: 'esp',
     needsServer: true,
     module: profiles,
   },
-  { path: 'apps', title: 'Apps', under: 'esp', module: apps },
-  { path: 'app', title: 'App', under: 'esp', module: app },
-  { path: 'sessions', title: 'ESP sessions', under: 'esp', module: sessions },
-  { path: 'session', title: 'ESP session', under: 'esp', module: session },
+  { path: 'apps', title: say('view.apps'), under: 'esp', module: apps },
+  { path: 'app', title: say('view.app'), under: 'esp', module: app },
+  { path: 'sessions', title: say('view.espSessions'), under: 'esp', module: sessions },
+  { path: 'session', title: say('view.espSession'), under: 'esp', module: session },
   {
     path: 'device',
-    title: 'Device on the ESP',
+    title: say('view.deviceOnTheEsp'),
 
     under: 'esp',
     needsServer: true,
@@ -83,7 +84,7 @@ export const VIEWS = [
   },
   {
     path: 'profile',
-    title: 'ESP profile',
+    title: say('view.espProfile'),
 
     under: 'esp',
     needsServer: true,

@@ -7,11 +7,12 @@
  */
 
 import { h, svg } from '../kit/dom.js';
-import { count, NONE, orNotReported, plural, rate } from '../kit/format.js';
+import { count, NONE, orNotReported, rate } from '../kit/format.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
+import { say } from '../kit/say.js';
 
-const REST = 'At no step, or not reported where';
+const REST = say('overview.atNoStepOr');
 
 /** The words of a way: its screen, if it has one of its own, and how it was left. */
 function wayWords(way) {
@@ -38,9 +39,9 @@ function wayList(ways, links) {
       return h(
         'li',
         null,
-        href ? h('a', { href, 'aria-label': `${number} gave up: ${text}` }, number) : number,
+        href ? h('a', { href, 'aria-label': say('overview.gaveUpWay', { count: number, way: text }) }, number) : number,
         ` ${text}`,
-        h('span', { class: 'quiet' }, ` (${count(way.abandonedBefore)} before)`),
+        h('span', { class: 'quiet' }, ' ', say('overview.soManyBefore', { count: count(way.abandonedBefore) })),
       );
     }),
   );
@@ -64,14 +65,14 @@ export function stepsTable(overview, links) {
   const name = (step) => (step.action ? words.action(step.action) : REST);
   const isAll = (step) => waysOf(step).reduce((sum, way) => sum + way.abandoned, 0) === step.gaveUp;
   return dataTable({
-    caption: 'Steps: what became of those who reached each',
+    caption: say('overview.stepsWhatBecameOf'),
     hideCaption: true,
     class: 'steps',
     key: (step) => step.action ?? 'rest',
     columns: [
       {
         key: 'action',
-        label: 'Step',
+        label: say('common.step'),
         class: 'wrap',
         render: (step) => {
           const ways = waysOf(step);
@@ -81,16 +82,14 @@ export function stepsTable(overview, links) {
             { class: 'step-ways', 'data-key': step.action ?? 'rest' },
             h('summary', null, name(step)),
             wayList(ways, links),
-            isAll(step)
-              ? null
-              : h('p', { class: 'quiet' }, 'Those of senders that report no screens are counted here, but at no step.'),
+            isAll(step) ? null : h('p', { class: 'quiet' }, say('overview.thoseOfSendersThat')),
           );
         },
       },
       { key: 'reached', label: words.term('reached'), numeric: true, render: shown('reached') },
       {
         key: 'bar',
-        label: h('span', { class: 'visually-hidden' }, 'Bar'),
+        label: h('span', { class: 'visually-hidden' }, say('common.bar')),
         class: 'bar',
         render: (step) =>
           known(step.reached)
@@ -119,7 +118,7 @@ export function stepsTable(overview, links) {
                 'a',
                 {
                   href: links({ action: step.action, section: null, outcome: 'abandoned' }),
-                  'aria-label': `${count(step.gaveUp)} gave up at ${name(step)}`,
+                  'aria-label': say('common.gaveUpAt', { count: count(step.gaveUp), step: name(step) }),
                 },
                 count(step.gaveUp),
               )
@@ -129,18 +128,25 @@ export function stepsTable(overview, links) {
       { key: 'notReported', label: words.term('notReported'), numeric: true, render: shown('notReported') },
       {
         key: 'rate',
-        label: 'Gave up, of reached',
+        label: say('overview.gaveUpOfReached'),
         numeric: true,
         render: (step) =>
-          known(step.rate) ? [rate(step.rate), h('small', null, `${rate(step.low)} to ${rate(step.high)}`)] : NONE,
+          known(step.rate)
+            ? [
+                rate(step.rate),
+                h('small', null, say('common.interval', { low: rate(step.low), high: rate(step.high) })),
+              ]
+            : NONE,
       },
       {
         key: 'before',
-        label: 'Before',
+        label: say('overview.before'),
         numeric: true,
         render: (step) => {
           const was = step.action ? before.get(step.action) : null;
-          return known(was?.rate) ? [rate(was.rate), h('small', null, `of ${plural(was.reached, 'attempt')}`)] : NONE;
+          return known(was?.rate)
+            ? [rate(was.rate), h('small', null, say('overview.ofAttempts', { n: was.reached }))]
+            : NONE;
         },
       },
     ],

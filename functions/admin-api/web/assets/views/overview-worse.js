@@ -6,12 +6,13 @@
  */
 
 import { h } from '../kit/dom.js';
-import { count, day, decimal, addDays, plural, rate } from '../kit/format.js';
+import { count, day, decimal, addDays, rate } from '../kit/format.js';
 import { dataTable } from '../kit/table.js';
 import { addressOf } from '../kit/address.js';
 import * as words from '../kit/words.js';
 import { appAddress } from './app-parts.js';
 import { filterOf } from './one-value.js';
+import { say } from '../kit/say.js';
 
 /** Null where it can't be had: in a file of an earlier version, or in a summary. */
 const orNull = (asked) =>
@@ -58,7 +59,7 @@ function worseName(one) {
   if (one.kind === 'espProfile') return one.displayName ?? one.name;
   if (SLICES.includes(one.kind) || one.kind === 'app') return one.name;
   if (one.kind === 'tag') return tagOf(one)[1];
-  if (one.kind === 'appModel') return `${one.name} on ${one.model}`;
+  if (one.kind === 'appModel') return say('overview.appOnModel', { app: one.name, model: one.model });
   return one.name.startsWith('0x') ? one.name : words.failureCategory(one.name);
 }
 
@@ -78,15 +79,18 @@ function kindOf(one) {
   return SLICES.includes(one.kind) ? words.slice(one.kind) : words.changeKind(one.kind);
 }
 
-/** A list of what got worse, or how much was compared. */
+/**
+ * A list of what got worse, or how much was compared.
+ * @param {Answer} answer
+ * @param {string} caption
+ * @param {(n: number) => string} compared says that nothing got worse, of so many
+ */
 function worseList(answer, caption, compared) {
   if (!answer.worse.length) {
     return h(
       'p',
       null,
-      answer.compared
-        ? `Nothing got worse beyond chance: ${compared(answer.compared)} compared.`
-        : `Too few to judge: a comparison needs ${count(answer.least)} on both sides.`,
+      answer.compared ? compared(answer.compared) : say('overview.tooFew', { least: count(answer.least) }),
     );
   }
   return dataTable({
@@ -96,40 +100,48 @@ function worseList(answer, caption, compared) {
     columns: [
       {
         key: 'name',
-        label: 'What',
+        label: say('common.what'),
         class: 'wrap',
         render: (one) => [h('a', { href: address(one, answer) }, worseName(one)), h('small', null, kindOf(one))],
       },
-      { key: 'excess', label: 'More than before', numeric: true, render: (one) => decimal(one.excess) },
+      { key: 'excess', label: say('overview.moreThanBefore'), numeric: true, render: (one) => decimal(one.excess) },
       {
         key: 'rate',
-        label: 'Rate',
+        label: say('overview.rate'),
         numeric: true,
-        render: (one) => [rate(one.rate), h('small', null, `${count(one.affected)} of ${count(one.n)}`)],
+        render: (one) => [
+          rate(one.rate),
+          h('small', null, say('overview.affectedOf', { affected: count(one.affected), all: count(one.n) })),
+        ],
       },
       {
         key: 'before',
-        label: 'Before',
+        label: say('overview.before'),
         numeric: true,
         render: (one) => [
           rate(one.rateBefore),
-          h('small', null, `${count(one.affectedBefore)} of ${count(one.nBefore)}`),
+          h(
+            'small',
+            null,
+            say('overview.affectedOf', { affected: count(one.affectedBefore), all: count(one.nBefore) }),
+          ),
         ],
       },
-      { key: 'since', label: 'Since', render: (one) => day(one.since) },
+      { key: 'since', label: say('overview.since'), render: (one) => day(one.since) },
     ],
     rows: answer.worse,
   });
 }
 
 /** The days that are compared. */
-const daysOf = (answer) =>
-  `${day(answer.from)} to ${day(addDays(answer.to, -1))}, against ${day(answer.compareFrom)} to ${day(addDays(answer.compareTo, -1))}`;
+const daysOf = (answer) => ({
+  from: day(answer.from),
+  last: day(addDays(answer.to, -1)),
+  compareFrom: day(answer.compareFrom),
+  compareLast: day(addDays(answer.compareTo, -1)),
+});
 
-const worseApps = (answer) =>
-  worseList(answer, 'Apps that got worse, most people affected first', (found) =>
-    plural(found, 'app, alone or on a model', 'apps, alone and on models'),
-  );
+const worseApps = (answer) => worseList(answer, say('overview.worseApps'), (n) => say('overview.noApp', { n }));
 
 /** What got worse among apps alone. @param {Answer|null} answer @returns {HTMLElement|null} */
 export function worseAppsCard(answer) {
@@ -137,7 +149,12 @@ export function worseAppsCard(answer) {
   return h(
     'section',
     { class: 'card', 'data-key': 'worse' },
-    h('div', { class: 'card-head' }, h('h2', null, 'What got worse'), h('p', { class: 'quiet' }, `${daysOf(answer)}.`)),
+    h(
+      'div',
+      { class: 'card-head' },
+      h('h2', null, say('overview.whatGotWorse')),
+      h('p', { class: 'quiet' }, say('overview.against', daysOf(answer))),
+    ),
     worseApps(answer),
   );
 }
@@ -146,31 +163,21 @@ export function worseAppsCard(answer) {
 export function worseCard(answers) {
   const answer = answers?.of;
   if (!answer) return null;
-  const span = `${daysOf(answer)}. All platforms.`;
+  const span = say('overview.againstAll', daysOf(answer));
   return h(
     'section',
     { class: 'card', 'data-key': 'worse' },
-    h('div', { class: 'card-head' }, h('h2', null, 'What got worse'), h('p', { class: 'quiet' }, span)),
-    worseList(answer, 'What got worse, most people affected first', (found) =>
-      answer.slice
-        ? plural(found, 'step or platform', 'steps and platforms')
-        : plural(found, 'step, platform, failure or profile', 'steps, platforms, failures and profiles'),
+    h('div', { class: 'card-head' }, h('h2', null, say('overview.whatGotWorse')), h('p', { class: 'quiet' }, span)),
+    worseList(answer, say('overview.worse'), (n) =>
+      answer.slice ? say('overview.noStep', { n }) : say('overview.noFailure', { n }),
     ),
-    answer.slice
-      ? h(
-          'p',
-          { class: 'quiet' },
-          'Failures, profiles, apps and other models, versions, types, senders and tags are not kept for a part of the attempts.',
-        )
-      : null,
+    answer.slice ? h('p', { class: 'quiet' }, say('overview.failuresProfilesAppsAnd')) : null,
     answers.slices
       ? [
-          h('h3', null, 'On which devices, from which senders'),
-          worseList(answers.slices, 'Models, versions, types, senders and tags that got worse', (found) =>
-            plural(found, 'model, version, type, sender or tag', 'models, versions, types, senders and tags'),
-          ),
+          h('h3', null, say('overview.onWhichDevicesFrom')),
+          worseList(answers.slices, say('overview.worseSlices'), (n) => say('overview.noSlice', { n })),
         ]
       : null,
-    answers.apps ? [h('h3', null, 'Which apps, on which model'), worseApps(answers.apps)] : null,
+    answers.apps ? [h('h3', null, say('overview.whichAppsOnWhich')), worseApps(answers.apps)] : null,
   );
 }

@@ -19,60 +19,54 @@ import { stepsTable } from './overview-steps.js';
 import { annotations } from './annotations.js';
 import { askGotWorse, worseCard } from './overview-worse.js';
 import { askedValue, isOfOne, VALUE_WORDS, valuePicker, valueWords } from './one-value.js';
+import { say, sayNodes } from '../kit/say.js';
 
 const PARAMETERS = ['from', 'to', 'os', 'section', 'compareFrom', 'compareTo', ...Object.keys(VALUE_WORDS)];
 
-const span = (from, to) => `${day(from)} to ${day(addDays(to, -1))}`;
+const span = (from, to) => say('common.span', { first: day(from), last: day(addDays(to, -1)) });
 
-/** The comparison in words, after the rate. */
-function comparison({ comparison: name, least }, before) {
-  const said = words.comparison(name);
-  if (name === 'better' || name === 'worse') return `, ${said}: ${rate(before.abandonedRate)}.`;
-  if (name === 'same') return `, ${said}: ${rate(before.abandonedRate)}, a difference within chance.`;
-  if (name === 'tooFew') return `. Compared with before: ${said}, since that takes ${count(least)} on both sides.`;
-  return `. Not compared with before: ${said}.`;
+/** How many give up, and how that compares with before. */
+function comparison({ comparison: name, least, periods: [now, before] }, links) {
+  const shown = {
+    rate: h('strong', { class: 'headline-number' }, rate(now.abandonedRate)),
+    gaveUp: h('a', { href: links({ outcome: 'abandoned' }) }, count(now.abandonedMeasured)),
+    all: count(now.measured),
+    comparison: words.comparison(name),
+  };
+  const was = rate(before.abandonedRate);
+  if (name === 'better' || name === 'worse') return sayNodes('overview.giveUp', { ...shown, before: was });
+  if (name === 'same') return sayNodes('overview.giveUpSame', { ...shown, before: was });
+  if (name === 'tooFew') return sayNodes('overview.giveUpTooFew', { ...shown, least: count(least) });
+  return sayNodes('overview.giveUpNotCompared', shown);
 }
 
 function worst(overview, links) {
   const step = overview.steps.find((one) => one.period === 'now' && one.action && one.action === overview.worstStep);
-  if (!step) return 'No step is clearly the worst.';
-  return [
-    'Worst step: ',
-    h('strong', null, words.action(step.action)),
-    ', ',
-    h(
+  if (!step) return say('overview.noStepIsClearly');
+  return sayNodes('overview.worstStep', {
+    step: h('strong', null, words.action(step.action)),
+    share: h(
       'a',
       { href: links({ action: step.action, section: null, outcome: 'abandoned' }) },
-      `${count(step.gaveUp)} of the ${count(step.reached)}`,
+      say('overview.worstShare', { gaveUp: count(step.gaveUp), reached: count(step.reached) }),
     ),
-    ' who reach it.',
-  ];
+  });
 }
 
 function headline(overview, links, isFile) {
-  const [now, before] = overview.periods;
-  const say = (...what) => h('p', { class: 'headline' }, what);
+  const [now] = overview.periods;
+  const line = (...what) => h('p', { class: 'headline' }, what);
   if (!now.initiated) {
-    const steps = isFile ? null : h('a', { href: addressOf('steps') }, 'First steps');
-    return say('No enrollment started on the days that are over. ', steps);
+    const steps = isFile ? null : h('a', { href: addressOf('steps') }, say('view.firstSteps'));
+    return line(say('overview.noneStarted'), ' ', steps);
   }
-  if (now.abandonedRate === null) return say('No sender reports when people begin, so we cannot see how many give up.');
-  return say(
-    h('strong', { class: 'headline-number' }, rate(now.abandonedRate)),
-    ' give up (',
-    h('a', { href: links({ outcome: 'abandoned' }) }, count(now.abandonedMeasured)),
-    ` of ${count(now.measured)})`,
-    comparison(overview, before),
-    ' ',
-    worst(overview, links),
-  );
+  if (now.abandonedRate === null) return line(say('overview.noStarts'));
+  return line(comparison(overview, links), ' ', worst(overview, links));
 }
-
-const between = (low, high) => (low === null ? null : `between ${rate(low)} and ${rate(high)}`);
 
 function tileRow(overview, links) {
   const [now, before] = overview.periods;
-  const was = (text) => [h('br'), `Before: ${text}`];
+  const was = (text) => [h('br'), say('overview.was', { was: text })];
   const part = (label, name, filter) =>
     tile({
       label,
@@ -81,7 +75,11 @@ function tileRow(overview, links) {
       note: [
         now[`${name}Rate`] === null
           ? null
-          : `${rate(now[`${name}Rate`])}, ${between(now[`${name}Low`], now[`${name}High`])}`,
+          : say('overview.rateBetween', {
+              rate: rate(now[`${name}Rate`]),
+              low: rate(now[`${name}Low`]),
+              high: rate(now[`${name}High`]),
+            }),
         was(
           [
             orNotReported(before[name], count, before.initiated),
@@ -94,10 +92,13 @@ function tileRow(overview, links) {
     });
   return tiles(
     tile({
-      label: 'Initiated',
+      label: say('overview.initiated'),
       value: count(now.initiated),
       href: links({ section: null }),
-      note: [`${count(now.ended)} ended, ${count(now.open)} still open`, was(count(before.initiated))],
+      note: [
+        say('overview.endedAndOpen', { ended: count(now.ended), open: count(now.open) }),
+        was(count(before.initiated)),
+      ],
     }),
     part(words.term('gaveUp'), 'abandoned', { outcome: 'abandoned' }),
     part(words.outcome('failed'), 'failed', { outcome: 'failed' }),
@@ -110,13 +111,12 @@ function weeksCard(overview, links, notes, panel) {
   return h(
     'section',
     { class: 'card', 'data-key': 'weeks' },
-    h('h2', null, 'Week by week'),
+    h('h2', null, say('overview.weekByWeek')),
     weekChart({
-      title: 'Share of attempts that were given up',
-      description:
-        'The upright line is the 95% interval: the rate lies within it but for one time in twenty. Below: all attempts. Hatched weeks are not whole.',
+      title: say('overview.shareOfAttemptsThat'),
+      description: say('overview.theUprightLineIs'),
       weeks: overview.weeks,
-      rateName: 'Given up',
+      rateName: say('overview.givenUp'),
       parts: [
         { key: 'completed', name: words.outcome('completed') },
         { key: 'abandoned', name: words.outcome('abandoned') },
@@ -138,13 +138,17 @@ function stepsCard(overview, links) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', null, 'Step by step'),
+      h('h2', null, say('overview.stepByStep')),
       h(
         'p',
         { class: 'quiet' },
-        'In the order of time. Of those who reached a step, the counts after it add up. ',
+        say('overview.addUp'),
+        ' ',
         now.withSteps < now.initiated
-          ? `Steps are reported of ${count(now.withSteps)} of ${count(now.initiated)} attempts.`
+          ? say('overview.stepsReported', {
+              some: count(now.withSteps),
+              all: count(now.initiated),
+            })
           : null,
       ),
     ),
@@ -180,10 +184,10 @@ export default {
         range,
         today: yesterday,
         compare: overview ? { from: overview.compareFrom, to: overview.compareTo } : { from: null, to: null },
-        choices: [OS_CHOICE, { name: 'section', label: 'Section', options: words.choices('section') }],
+        choices: [OS_CHOICE, { name: 'section', label: say('overview.section'), options: words.choices('section') }],
         more: picker.fields(),
       });
-    if (isNew) patch(root, pageHead('Overview', 'How many give up while enrolling a device'), form(null));
+    if (isNew) patch(root, pageHead(say('view.overview'), say('overview.howManyGiveUp')), form(null));
 
     /** @type {Answer} */
     let newest = null;
@@ -205,10 +209,15 @@ export default {
       patch(
         root,
         pageHead(
-          'Overview',
-          `${span(newest.from, newest.to)}, ${words.platform(newest.os ?? 'both')}, compared with ${span(newest.compareFrom, newest.compareTo)}. `,
-          isOfOne(parameters) ? `Only ${valueWords(parameters)}. ` : null,
-          newest.leftOut ? `${day(newest.leftOut)} is left out, since it is not over. ` : null,
+          say('view.overview'),
+          say('overview.about', {
+            days: span(newest.from, newest.to),
+            platform: words.platform(newest.os ?? 'both'),
+            before: span(newest.compareFrom, newest.compareTo),
+          }),
+          ' ',
+          isOfOne(parameters) ? [say('overview.only', { value: valueWords(parameters) }), ' '] : null,
+          newest.leftOut ? [say('overview.leftOut', { day: day(newest.leftOut) }), ' '] : null,
           asOf(newest.asOf, newest.timeZone, newest),
         ),
         filterChips('overview', parameters, VALUE_WORDS),

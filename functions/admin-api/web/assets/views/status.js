@@ -27,6 +27,7 @@ import { addressOf, isFile, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
 import { limboCard } from './limbo.js';
+import { say } from '../kit/say.js';
 
 const EVERY = 15_000;
 const FAILURES = 12;
@@ -35,14 +36,14 @@ const LIMBO = 50;
 
 /** The states of devices; each device is in one. */
 const STATES = [
-  ['enrolled', 'under management'],
-  ['inProgress', 'being enrolled now'],
-  ['waitingForCompliance', 'or for its release'],
-  ['prepared', 'by a technician, for its user'],
-  ['failed', 'unresolved: the last attempt failed'],
-  ['gaveUp', 'the last attempt was abandoned'],
-  ['pending', 'registered, never started'],
-  ['notEnrolled', 'none of the others'],
+  ['enrolled', say('status.isEnrolled')],
+  ['inProgress', say('status.isInProgress')],
+  ['waitingForCompliance', say('status.isWaiting')],
+  ['prepared', say('status.isPrepared')],
+  ['failed', say('status.isFailed')],
+  ['gaveUp', say('status.isGivenUp')],
+  ['pending', say('status.isPending')],
+  ['notEnrolled', say('status.isNotEnrolled')],
 ];
 
 const card = (key, title, note, ...children) =>
@@ -62,11 +63,11 @@ function summary({ status }) {
   );
   states.classList.add('states');
   const whole = tiles(
-    tile({ label: 'Devices', value: count(status.devices), note: 'each device is in one of these states' }),
+    tile({ label: say('common.devices'), value: count(status.devices), note: say('status.eachDeviceIsIn') }),
     tile({
       label: words.term('firstTimeRight'),
       value: orNotReported(first.rate, rate, status.devices - status.pending),
-      note: `n = ${count(first.n)} devices whose first attempt can be judged`,
+      note: say('status.judged', { of: count(first.n) }),
     }),
   );
   return h('div', { class: 'stack', 'data-key': 'summary' }, states, whole);
@@ -74,13 +75,13 @@ function summary({ status }) {
 
 function activeTable({ active, status }) {
   return dataTable({
-    caption: 'Devices being enrolled, newest first',
+    caption: say('status.devicesBeingEnrolledNewest'),
     hideCaption: true,
     key: (one) => one.enrollmentKey,
     columns: [
       {
         key: 'device',
-        label: 'Device and user',
+        label: say('status.deviceAndUser'),
         class: 'wrap',
         render: (one) => {
           const name = one.deviceName ?? one.enrollmentKey;
@@ -90,12 +91,13 @@ function activeTable({ active, status }) {
       },
       {
         key: 'progress',
-        label: 'Progress',
-        render: (one) => progressBar(one.progress, `Progress of ${one.deviceName ?? one.enrollmentKey}`),
+        label: say('status.progress'),
+        render: (one) =>
+          progressBar(one.progress, say('status.progressOf', { device: one.deviceName ?? one.enrollmentKey })),
       },
       {
         key: 'stage',
-        label: 'Stage',
+        label: say('status.stage'),
         class: 'wrap',
         render: (one) => [
           one.stage ?? NOT_REPORTED,
@@ -104,51 +106,61 @@ function activeTable({ active, status }) {
       },
       {
         key: 'platformLabel',
-        label: 'Platform',
+        label: say('status.platform'),
         class: 'nowrap',
         render: (one) => one.platformLabel ?? one.platformWords,
       },
       {
         key: 'startedAt',
-        label: 'Started',
+        label: say('status.started'),
         class: 'nowrap',
         render: (one) => ago(Math.max(0, (Date.parse(status.asOf) - Date.parse(one.startedAt)) / 1000)),
       },
     ],
     rows: active.active,
-    empty: 'Nobody is enrolling a device now.',
+    empty: say('status.nobodyIsEnrollingA'),
   });
 }
 
 function platformTable({ status }) {
   return dataTable({
-    caption: 'By platform',
+    caption: say('status.byPlatform'),
     hideCaption: true,
     key: (one) => one.platform ?? 'none',
     columns: [
-      { key: 'platform', label: 'Platform', render: (one) => one.platform ?? 'Not reported' },
-      { key: 'total', label: 'Devices, now', numeric: true, render: (one) => count(one.total) },
-      { key: 'last7Days', label: 'Attempts, last 7 days', numeric: true, render: (one) => count(one.last7Days) },
+      { key: 'platform', label: say('status.platform'), render: (one) => one.platform ?? say('status.notReported') },
+      { key: 'total', label: say('status.devicesNow'), numeric: true, render: (one) => count(one.total) },
+      {
+        key: 'last7Days',
+        label: say('status.attemptsLast7Days'),
+        numeric: true,
+        render: (one) => count(one.last7Days),
+      },
       {
         key: 'initiated',
-        label: 'Attempts, all days',
+        label: say('status.attemptsAllDays'),
         numeric: true,
         render: (one) => [
           count(one.initiated),
-          one.onlyEndReported ? h('small', null, `${count(one.onlyEndReported)} with only their end reported`) : null,
+          one.onlyEndReported ? h('small', null, say('status.onlyEnd', { count: count(one.onlyEndReported) })) : null,
         ],
       },
-      { key: 'completed', label: 'Completed, all days', numeric: true, render: (one) => count(one.completed) },
-      { key: 'failed', label: 'Failed, all days', numeric: true, render: (one) => orNotReported(one.failed, count) },
+      { key: 'completed', label: say('status.completedAllDays'), numeric: true, render: (one) => count(one.completed) },
+      {
+        key: 'failed',
+        label: say('status.failedAllDays'),
+        numeric: true,
+        render: (one) => orNotReported(one.failed, count),
+      },
       {
         key: 'abandoned',
-        label: 'Abandoned, all days',
+        label: say('status.abandonedAllDays'),
         numeric: true,
         render: (one) => orNotReported(one.abandoned, count),
       },
       {
         key: 'successRate',
-        label: 'Success rate, all days',
+        label: say('status.successRateAllDays'),
         numeric: true,
         render: (one) => {
           const closed = one.completed + (one.failed ?? 0) + (one.abandoned ?? 0);
@@ -157,23 +169,27 @@ function platformTable({ status }) {
             h(
               'small',
               null,
-              one.n === closed ? `n = ${count(one.n)}` : `n = ${count(one.n)} judged of ${count(closed)}`,
+              one.n === closed
+                ? say('status.n', { of: count(one.n) })
+                : say('status.nJudged', { judged: count(one.n), all: count(closed) }),
             ),
           ];
         },
       },
       {
         key: 'averageMinutes',
-        label: 'Average time, all days',
+        label: say('status.averageTimeAllDays'),
         numeric: true,
         render: (one) => [
           orNotReported(one.averageMinutes, minutes, one.completed),
-          one.timed === one.completed ? null : h('small', null, `of ${count(one.timed)} of ${count(one.completed)}`),
+          one.timed === one.completed
+            ? null
+            : h('small', null, say('status.timed', { timed: count(one.timed), completed: count(one.completed) })),
         ],
       },
     ],
     rows: status.byPlatform,
-    empty: 'No device yet.',
+    empty: say('status.noDeviceYet'),
   });
 }
 
@@ -192,8 +208,12 @@ function failureItem(one) {
     h(
       'div',
       { class: 'item-head' },
-      one.abandoned ? badge('warn', 'Cancelled') : badge('bad', 'Failed'),
-      h('strong', null, one.reason ?? (one.category ? words.failureCategory(one.category) : 'No reason reported')),
+      one.abandoned ? badge('warn', say('status.cancelled')) : badge('bad', say('status.failed')),
+      h(
+        'strong',
+        null,
+        one.reason ?? (one.category ? words.failureCategory(one.category) : say('status.noReasonReported')),
+      ),
       one.code ? h('code', null, one.code) : null,
       h('a', { href: failedAddress(one), title: one.failedAt }, ago(one.ageSeconds)),
     ),
@@ -206,7 +226,7 @@ function failureItem(one) {
         one.platformWords,
         [...new Set(at)].join(' › '),
         one.subject === 'attempt' ? null : words.failureSubject(one.subject).toLowerCase(),
-        one.resolved ? 'resolved later' : null,
+        one.resolved ? say('status.resolvedLater') : null,
       ]
         .filter(Boolean)
         .join(' · '),
@@ -216,8 +236,8 @@ function failureItem(one) {
       : h(
           'details',
           null,
-          h('summary', null, 'What to do'),
-          one.message ? h('p', { class: 'quiet' }, 'The message: ', one.message) : null,
+          h('summary', null, say('status.whatToDo')),
+          one.message ? h('p', { class: 'quiet' }, say('status.message', { message: one.message })) : null,
           adviceList(one.advice ?? []),
         ),
   );
@@ -225,29 +245,29 @@ function failureItem(one) {
 
 function reasonsList({ failures }) {
   return barList({
-    title: 'Commonest reasons of failures',
+    title: say('status.commonestReasonsOfFailures'),
     hideTitle: true,
-    labelHeading: 'Reason',
-    valueHeading: 'Failed',
-    noteHeading: 'Category',
+    labelHeading: say('status.reason'),
+    valueHeading: say('status.failed'),
+    noteHeading: say('status.category'),
     rows: failures.reasons.map((one) => ({
-      label: [one.reason ?? 'No reason reported', one.code ? [' ', h('code', null, one.code)] : null],
+      label: [one.reason ?? say('status.noReasonReported'), one.code ? [' ', h('code', null, one.code)] : null],
       value: one.count,
       note: one.category ? words.failureCategory(one.category) : null,
     })),
-    empty: 'No failure was reported in these days.',
+    empty: say('status.noFailureWasReported'),
   });
 }
 
 function profilesTable({ status }) {
   return dataTable({
-    caption: 'Enrollment Status Page profiles',
+    caption: say('status.enrollmentStatusPageProfiles'),
     hideCaption: true,
     key: (one) => one.profileId,
     columns: [
       {
         key: 'displayName',
-        label: 'Profile',
+        label: say('status.profile'),
         class: 'wrap',
         render: (one) => [
           isFile()
@@ -258,27 +278,25 @@ function profilesTable({ status }) {
       },
       {
         key: 'blockingApps',
-        label: 'Blocking apps',
+        label: say('status.blockingApps'),
         numeric: true,
-        render: (one) => (one.blockingApps === null ? 'All' : count(one.blockingApps)),
+        render: (one) => (one.blockingApps === null ? say('common.all') : count(one.blockingApps)),
       },
-      { key: 'limitMinutes', label: 'Limit', numeric: true, render: (one) => minutes(one.limitMinutes) },
-      { key: 'assignedGroups', label: 'Assigned to', class: 'wrap' },
+      { key: 'limitMinutes', label: say('status.limit'), numeric: true, render: (one) => minutes(one.limitMinutes) },
+      { key: 'assignedGroups', label: say('status.assignedTo'), class: 'wrap' },
     ],
     rows: status.espProfiles,
-    empty: 'You may see no profile.',
+    empty: say('status.youMaySeeNo'),
   });
 }
 
 /** The notice for a summary, which only has sums. */
-const notInSummary = (what) => h('p', { class: 'quiet' }, `A summary has no single ${what}. Open its report file.`);
+const notInSummary = (said) => h('p', { class: 'quiet' }, said);
 
 /** The reason why an answer about single devices is missing. */
 function notThere(file) {
-  if (file?.kind === 'summary') return 'A summary has no single devices. Open its report file.';
-  return file
-    ? 'This file was made by a version without these numbers.'
-    : 'These numbers are not available yet: the report file is being rebuilt.';
+  if (file?.kind === 'summary') return say('status.noDevices');
+  return file ? say('status.thisFileWasMade') : say('status.theseNumbersAreNot');
 }
 
 export default {
@@ -310,28 +328,27 @@ export default {
       const { data } = shown;
       const { status, active, failures } = data;
       const zone = status.timeZone;
-      const range = `From ${day(failures.from)} to ${day(addDays(failures.to, -1))}`;
+      const refreshed = () => {
+        const values = { instant: dateTimeSeconds(status.asOf, zone), zone, more: marks(status) };
+        return shown.paused ? say('status.refreshedPaused', values) : say('status.refreshedAgain', values);
+      };
+      const range = say('status.fromTo', {
+        first: day(failures.from),
+        last: day(addDays(failures.to, -1)),
+      });
       patch(
         root,
         h(
           'div',
           { class: 'page-head', 'data-key': 'head' },
-          h('h1', { tabindex: '-1' }, 'Enrollment status'),
-          h(
-            'p',
-            { class: 'quiet' },
-            file
-              ? asOf(status.asOf, zone, status)
-              : `Refreshed ${dateTimeSeconds(status.asOf, zone)} (${zone}), ${
-                  shown.paused ? 'paused' : 'again every 15 seconds'
-                }${marks(status)}`,
-          ),
+          h('h1', { tabindex: '-1' }, say('view.enrollmentStatus')),
+          h('p', { class: 'quiet' }, file ? asOf(status.asOf, zone, status) : refreshed()),
           file
             ? null
             : h(
                 'div',
                 { class: 'actions' },
-                h('button', { type: 'button', class: 'small', onclick: () => refresh(true) }, 'Refresh now'),
+                h('button', { type: 'button', class: 'small', onclick: () => refresh(true) }, say('status.refreshNow')),
                 h(
                   'button',
                   {
@@ -344,7 +361,7 @@ export default {
                       plan();
                     },
                   },
-                  'Pause',
+                  say('status.pause'),
                 ),
               ),
         ),
@@ -354,8 +371,10 @@ export default {
           shown.problem
             ? notice(
                 'warning',
-                `The numbers could not be refreshed: ${shown.problem.title ?? shown.problem.message}. `,
-                `They are as of ${dateTime(status.asOf, zone)}.`,
+                say('status.notRefreshedSince', {
+                  problem: shown.problem.title ?? shown.problem.message,
+                  instant: dateTime(status.asOf, zone),
+                }),
               )
             : null,
         ),
@@ -363,42 +382,37 @@ export default {
         summary(data),
         card(
           'active',
-          'Enrolling now',
+          say('view.enrollingNow'),
           [
-            active?.next ? `The newest ${count(active.active.length)}. ` : null,
-            h('a', { class: 'server-only', href: addressOf('live') }, 'Nearest to their limit first'),
+            active?.next ? [say('status.newest', { count: count(active.active.length) }), ' '] : null,
+            h('a', { class: 'server-only', href: addressOf('live') }, say('status.nearestToTheirLimit')),
           ],
-          active ? activeTable(data) : notInSummary('devices'),
+          active ? activeTable(data) : notInSummary(say('status.noDevices')),
         ),
-        card(
-          'platforms',
-          'By platform',
-          '“All days” are the days that are kept. Success rate counts completed of n closed attempts whose senders report both ends',
-          platformTable(data),
-        ),
+        card('platforms', say('status.byPlatform'), say('status.allDaysAreThe'), platformTable(data)),
         limboCard(data.limbo, notThere(file)),
         h(
           'div',
           { class: 'columns', 'data-key': 'failures' },
           card(
             'recent',
-            'Recent failures',
+            say('status.recentFailures'),
             range,
             !failures.failures
-              ? notInSummary('failures')
+              ? notInSummary(say('status.noFailures'))
               : failures.failures.length
                 ? h(
                     'ul',
                     { class: 'item-list', role: 'list' },
                     failures.failures.map((one) => failureItem(one)),
                   )
-                : h('p', { class: 'quiet' }, 'No failure was reported in these days.'),
+                : h('p', { class: 'quiet' }, say('status.noFailureWasReported')),
           ),
           h(
             'div',
             { class: 'stack wide-gap' },
-            card('reasons', 'Commonest reasons', range, reasonsList(data)),
-            card('profiles', 'ESP profiles', null, profilesTable(data)),
+            card('reasons', say('status.commonestReasons'), range, reasonsList(data)),
+            card('profiles', say('view.espProfiles'), null, profilesTable(data)),
           ),
         ),
       );
@@ -424,7 +438,7 @@ export default {
       }
       if (signal.aborted) return;
       draw();
-      if (isAsked) announce(shown.problem ? 'The numbers could not be refreshed.' : 'Refreshed.');
+      if (isAsked) announce(shown.problem ? say('status.theNumbersCouldNot') : say('status.refreshed'));
       plan();
     };
 
