@@ -41,8 +41,8 @@ class FileWorker {
       this.#settle(
         'reject',
         new ApiProblem(0, {
-          title: say('file.theFileCantBe'),
-          detail: say('file.theReaderCouldNot'),
+          title: say('file.fileCantOpened'),
+          detail: say('file.readerCouldNotLoaded'),
         }),
       );
     };
@@ -207,7 +207,7 @@ export class FileApi {
     const asked = new URLSearchParams([...inPath, ...query]);
     const result = await answer(this.file, question, asked, { signal, onPart });
     if (signal?.aborted) throw aborted();
-    if (!result) throw notInFile(say('file.theFileDoesNot'));
+    if (!result) throw notInFile(say('file.fileDoesNot'));
     return result;
   }
 
@@ -230,7 +230,7 @@ export class FileApi {
 
   /** A file can't be changed. */
   async send() {
-    throw notInFile(say('file.nothingCanBeChanged'));
+    throw notInFile(say('file.nothingCanChanged'));
   }
 
   close() {

@@ -20,7 +20,7 @@ import { say, sayNodes } from '../kit/say.js';
  * @param {string} [words]
  * @returns {HTMLElement}
  */
-export function fileButton(open, words = say('file.openAReportFile')) {
+export function fileButton(open, words = say('file.openReportFile')) {
   return h(
     'button',
     {
@@ -139,7 +139,7 @@ export function openFile(source) {
       .catch((error) => {
         if (leave.signal.aborted) return;
         leave.abort();
-        draw(say('file.thisCantBeOpened'), h('div', { 'data-key': 'why' }, h('p', null, name), problemNotice(error)));
+        draw(say('file.cantOpened'), h('div', { 'data-key': 'why' }, h('p', null, name), problemNotice(error)));
       });
   });
 }
@@ -181,7 +181,7 @@ export function notInFile({ view, rest }) {
   const attempts = device ? addressOf('attempts', { enrollmentKey: device, os: 'windows' }) : null;
   return [
     pageHead(view.title),
-    notice('information', say('file.thisNeedsTheServer')),
-    attempts ? h('p', null, h('a', { href: attempts }, say('file.allAttemptsOfThis'))) : null,
+    notice('information', say('file.needsServerReportFile')),
+    attempts ? h('p', null, h('a', { href: attempts }, say('file.allAttemptsDevice'))) : null,
   ];
 }

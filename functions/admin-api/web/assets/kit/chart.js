@@ -82,7 +82,7 @@ export function barList({
  * @param {string} [options.empty]
  * @returns {HTMLElement}
  */
-export function funnel({ title, hideTitle, steps, empty = say('chart.noStepWasReported') }) {
+export function funnel({ title, hideTitle, steps, empty = say('chart.noStepReported') }) {
   const isReported = (step) => step.entered !== null;
   const most = Math.max(...steps.map((step) => step.entered ?? 0), 0) || 1;
   const reported = (member) => (step) => orNotReported(step[member], count);
@@ -116,12 +116,12 @@ export function funnel({ title, hideTitle, steps, empty = say('chart.noStepWasRe
       numeric: true,
       render: (step) => {
         const text = reported('abandoned')(step);
-        return linked(step.href, text, say('common.gaveUpAt', { count: text, step: step.label }));
+        return linked(step.href, text, say('common.gaveUp', { count: text, step: step.label }));
       },
     },
     {
       key: 'share',
-      label: say('chart.ofEntered'),
+      label: say('chart.entered'),
       numeric: true,
       render: (step) =>
         orNotReported(step.entered ? step.abandoned / step.entered : null, rate, isReported(step) ? 0 : 1),

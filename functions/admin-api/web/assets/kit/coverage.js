@@ -45,9 +45,9 @@ export function senderTable(senders) {
   const columns = [
     {
       key: 'source',
-      label: say('coverage.sender'),
+      label: say('common.sender'),
       class: 'wrap',
-      render: (one) => one.source ?? say('coverage.aSenderWithoutA'),
+      render: (one) => one.source ?? say('coverage.senderWithoutName'),
     },
     ofCoverage && {
       key: 'attempts',
@@ -63,7 +63,7 @@ export function senderTable(senders) {
     {
       key: 'deviceTime',
       label: say('coverage.clock'),
-      render: (one) => (one.deviceTime ? say('coverage.theDevices') : say('coverage.aServers')),
+      render: (one) => (one.deviceTime ? say('coverage.devices') : say('coverage.servers')),
     },
     ofCoverage && {
       key: 'lacks',

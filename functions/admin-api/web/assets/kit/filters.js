@@ -123,7 +123,7 @@ export function filterForm({
     ]) {
       const [first, last] = [form.elements[from], form.elements[to]];
       const isBackwards = first?.value && last.value && last.value < first.value;
-      last?.setCustomValidity(isBackwards ? say('filters.theLastDayIs') : '');
+      last?.setCustomValidity(isBackwards ? say('filters.lastDayBeforeFirst') : '');
     }
     if (form.reportValidity()) navigate(path, readForm(form, parameters, range, compare));
   };
@@ -261,7 +261,7 @@ export function filterChips(path, parameters, words) {
         h(
           'a',
           { href: addressOf(path, without), 'aria-label': say('filters.removeFilter', { text }) },
-          say('filters.remove'),
+          say('common.remove'),
         ),
       );
     }),

@@ -6,12 +6,13 @@
  * shown in the tenant's time zone, which the page names; the browser's own zone plays no part.
  */
 
-import { counted, LOCALE, say } from './say.js';
+import { LOCALE, numbers, say } from './say.js';
 
 export const NONE = say('format.notKnown');
 export const NOT_REPORTED = say('format.notReported');
 const percent = new Intl.NumberFormat(LOCALE, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const one = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 1 });
+const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
+const one = numbers;
 const dayForm = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
 const shortDayForm = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'short', timeZone: 'UTC' });
 const weekdayForm = new Intl.DateTimeFormat(LOCALE, {
@@ -61,7 +62,7 @@ function inZone(zone, withSeconds) {
 export const orNotReported = (value, format, of = 1) => (unknown(value) && of > 0 ? NOT_REPORTED : format(value));
 
 /** @param {number|null} n @returns {string} 1,094 */
-export const count = (n) => (unknown(n) ? NONE : counted.format(n));
+export const count = (n) => (unknown(n) ? NONE : whole.format(n));
 
 /** @param {number|null} fraction @returns {string} 23.4% */
 export const rate = (fraction) => (unknown(fraction) ? NONE : percent.format(fraction));

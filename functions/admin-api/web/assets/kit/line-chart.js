@@ -154,7 +154,7 @@ export function lineChart({ title, description, days, series, format = count, hr
       signature,
     );
   }
-  const about = [description, dayHref ? say('chart.enterOpensTheChosen') : null].filter(Boolean).join(' ');
+  const about = [description, dayHref ? say('chart.enterOpensChosenDay') : null].filter(Boolean).join(' ');
   const data = { days, series, format, marked };
   const sayDay = (index) => {
     const numbers = series.map((one) => `${one.name} ${format(one.values[index])}`).join(', ');
@@ -206,11 +206,11 @@ export function lineChart({ title, description, days, series, format = count, hr
   const table = h(
     'details',
     { class: 'chart-table' },
-    h('summary', null, say('chart.showAsATable')),
+    h('summary', null, say('chart.showAsTable')),
     dataTable({
       caption: title,
       columns: [
-        { key: 'day', label: say('chart.day'), render: (row) => dayWords(row.day) },
+        { key: 'day', label: say('common.day'), render: (row) => dayWords(row.day) },
         ...series.map((one, at) => ({
           key: String(at),
           label: one.name,

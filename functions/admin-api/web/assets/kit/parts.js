@@ -28,8 +28,7 @@ export function pageHead(title, ...more) {
  * @param {any} [answer] the answer, of which more may be to say
  * @returns {string} As of 21 Nov 2026, 10:03 (UTC)
  */
-export const asOf = (iso, zone, answer) =>
-  say('parts.asOf', { instant: dateTime(iso, zone), zone, more: marks(answer) });
+export const asOf = (iso, zone, answer) => say('parts.as', { instant: dateTime(iso, zone), zone, more: marks(answer) });
 
 /** @param {any} answer @returns {string} what is to be said of all of it: nothing, as a rule */
 export function marks(answer) {
@@ -61,7 +60,7 @@ export function problemNotice(error, retry) {
   const fields = error.members?.errors ?? [];
   return notice(
     'problem',
-    h('strong', null, error.title ?? say('parts.somethingWentWrongOn')),
+    h('strong', null, error.title ?? say('parts.somethingWentWrong')),
     error.detail || !error.title ? h('p', null, error.detail ?? error.message) : null,
     fields.length > 1
       ? h(
@@ -116,7 +115,7 @@ export const outcomeBadge = (name) => badge(OUTCOME_KINDS[name] ?? 'quiet', word
  * @returns {HTMLElement}
  */
 export function adviceList(list) {
-  if (!list.length) return h('p', { class: 'quiet' }, say('parts.noAdviceIsKnown'));
+  if (!list.length) return h('p', { class: 'quiet' }, say('parts.noAdviceKnown'));
   return h(
     'div',
     { class: 'advice-list' },
@@ -138,7 +137,7 @@ export function adviceList(list) {
           'p',
           { class: 'quiet' },
           [
-            one.who.length ? say('parts.whoCanDoIt', { who: one.who.map(words.who).join(', ') }) : null,
+            one.who.length ? say('common.whoCanDo', { who: one.who.map(words.who).join(', ') }) : null,
             one.codes.length ? say('parts.codes', { codes: one.codes.join(', ') }) : null,
           ]
             .filter(Boolean)
@@ -167,11 +166,11 @@ export function copyButton(text, label, announce) {
         const button = event.currentTarget;
         try {
           await navigator.clipboard.writeText(text);
-          button.textContent = say('parts.copied');
+          button.textContent = say('common.copied');
           announce(say('parts.copiedWhat', { label }));
         } catch {
           button.textContent = say('parts.notCopied');
-          announce(say('parts.copyingIsNotAllowed'));
+          announce(say('parts.copyingNotAllowedHere'));
         }
         setTimeout(() => {
           button.textContent = say('parts.copy');

@@ -13,13 +13,13 @@ export const LANGUAGE = language;
 /** How its numbers and dates are written. */
 export const LOCALE = locale;
 
-/** How whole numbers are written. */
-export const counted = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+/** How numbers are written. */
+export const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const categories = new Intl.PluralRules(language);
 
 /** A sentence's number: what is not known is never a zero. */
 const number = (n) =>
-  n === null || n === undefined || Number.isNaN(n) ? sentences['format.notKnown'] : counted.format(n);
+  n === null || n === undefined || Number.isNaN(n) ? sentences['format.notKnown'] : numbers.format(n);
 
 /**
  * The pieces of a sentence, texts and values by turns. A sentence that differs by a count has a form for each category of

@@ -232,7 +232,7 @@ export function weekChart({ title, description, weeks, parts, rateName, href, no
   const table = h(
     'details',
     { class: 'chart-table' },
-    h('summary', null, say('chart.showAsATable')),
+    h('summary', null, say('chart.showAsTable')),
     dataTable({
       caption: title,
       columns: [

@@ -76,7 +76,7 @@ function signedOut(reason) {
 async function signOut() {
   try {
     await state.session.leave();
-    signedOut(say('shell.youAreSignedOut'));
+    signedOut(say('shell.youSignedOut'));
   } catch (error) {
     signedOut(
       say('shell.maybeStillSignedIn', {
@@ -202,7 +202,7 @@ function drawFileBar() {
   const close = () => {
     closeFile();
     begin();
-    announce(say('shell.theFileIsClosed'));
+    announce(say('shell.fileClosed'));
   };
   patch(fileBar, about ? aboutFile(about, close) : null);
 }
@@ -266,7 +266,7 @@ async function show(root, found, signal, isNew) {
   }
   if (signal.aborted) return;
   if (!found.view) {
-    patch(root, pageHead(say('shell.pageNotFound')), h('p', null, h('a', { href: '#/' }, say('shell.goToTheStart'))));
+    patch(root, pageHead(say('shell.pageNotFound')), h('p', null, h('a', { href: '#/' }, say('shell.goToStart'))));
     return;
   }
   if (state.file && found.view.needsServer) {
@@ -318,7 +318,7 @@ function wayOut(error, { view, rest, parameters }) {
   return h(
     'p',
     null,
-    h('a', { href: address }, isSame ? say('shell.showItWithoutFilters') : say('shell.showItWithoutWhat')),
+    h('a', { href: address }, isSame ? say('shell.showWithoutFilters') : say('shell.showWithoutWhatInvalid')),
   );
 }
 
@@ -345,7 +345,7 @@ async function route() {
   const slow = setTimeout(() => {
     root.setAttribute('aria-busy', 'true');
     if (root.isConnected && !root.childElementCount)
-      main.append(h('p', { class: 'loading quiet' }, say('shell.loading')));
+      main.append(h('p', { class: 'loading quiet' }, say('common.loading')));
   }, 250);
   try {
     await show(root, found, leave.signal, !isSame);

@@ -98,7 +98,7 @@ export function drawHeader({ tenant, isFile, current, signOut, search }) {
         ),
         tenant && !isFile ? h('a', { class: 'account', href: addressOf('account') }, say('view.account')) : null,
         tenant && !isFile
-          ? h('button', { type: 'button', class: 'small', onclick: signOut }, say('shell.signOut'))
+          ? h('button', { type: 'button', class: 'small', onclick: signOut }, say('common.signOut'))
           : null,
       ),
     ),

@@ -147,9 +147,8 @@ export function openSearch({ api, isFile }) {
     groups = suggestions(text, found, isFile, VIEWS);
     at = -1;
     const shown = entries().length;
-    if (found?.tooMany) said = say('search.manyTextsContainThis');
-    else if (found)
-      said = shown ? say('search.suggestions', { n: shown, most: MOST }) : say('search.nothingWasReportedWith');
+    if (found?.tooMany) said = say('search.manyTextsContainType');
+    else if (found) said = shown ? say('search.suggestions', { n: shown, most: MOST }) : say('search.nothingReported');
     draw();
   }
   document.body.append(dialog);

@@ -62,8 +62,8 @@ const here = () => `${location.origin}${location.pathname}`;
 async function answerOf(response) {
   const members = await response.json().catch(() => null);
   if (response.ok && members) return members;
-  const detail = members?.error_description ?? members?.error ?? say('signIn.itAnswered', { status: response.status });
-  throw new ApiProblem(response.status, { title: say('signIn.theSignInService'), detail });
+  const detail = members?.error_description ?? members?.error ?? say('signIn.answered', { status: response.status });
+  throw new ApiProblem(response.status, { title: say('signIn.signInServiceRefused'), detail });
 }
 
 async function ask(address, options) {
@@ -112,8 +112,8 @@ export class Session {
     await this.look();
     if (!this.isSignedIn) {
       throw new ApiProblem(0, {
-        title: say('signIn.thisBrowserDoesNot'),
-        detail: say('signIn.itKeepsNoCookies'),
+        title: say('signIn.browserDoesNotKeep'),
+        detail: say('signIn.keepsNoCookiesPage'),
       });
     }
     this.reason = null;
@@ -179,7 +179,7 @@ export class Session {
     history.replaceState(null, '', `${location.pathname}${pending?.hash ?? ''}`);
     const { oidc } = await this.config();
     if (!oidc || !pending || pending.state !== found.get('state')) {
-      this.reason = say('signIn.thatSignInWas');
+      this.reason = say('signIn.signInStarted');
       return;
     }
     if (found.has('error')) {

@@ -9,7 +9,7 @@ import { notice } from '../kit/parts.js';
 import { say, sayNodes } from '../kit/say.js';
 
 function words(error) {
-  if (error.status === 401) return say('signIn.theServerDoesntKnow');
+  if (error.status === 401) return say('signIn.serverDoesntKnowToken');
   return [error.title, error.detail].filter(Boolean).join('. ') || error.message;
 }
 
@@ -74,7 +74,7 @@ export default {
                 }
               },
             },
-            h('label', { for: ids.token }, config.oidc ? say('signIn.orWithAToken') : say('signIn.token')),
+            h('label', { for: ids.token }, config.oidc ? say('signIn.orWithToken') : say('signIn.token')),
             h('input', {
               id: ids.token,
               name: 'token',
@@ -84,7 +84,7 @@ export default {
               spellcheck: 'false',
               'aria-describedby': ids.help,
             }),
-            h('p', { class: 'quiet', id: ids.help }, say('signIn.itSignsInThis')),
+            h('p', { class: 'quiet', id: ids.help }, say('signIn.signsInBrowser')),
             h('button', { type: 'submit', class: config.oidc ? 'wide' : 'primary wide' }, say('common.signIn')),
           ),
           h(
@@ -96,7 +96,7 @@ export default {
             }),
           ),
           h('hr', null),
-          h('p', { class: 'quiet' }, say('signIn.orOpenADownloaded')),
+          h('p', { class: 'quiet' }, say('signIn.orOpenDownloadedReport')),
           fileButton(openFile),
         ),
       );
@@ -110,7 +110,7 @@ export default {
         signedIn();
       } catch (error) {
         if (error.name === 'AbortError') return;
-        draw(error.status === 0 ? words(error) : say('signIn.thisLinkWasAlready'));
+        draw(error.status === 0 ? words(error) : say('signIn.linkAlreadyUsed'));
       }
       return;
     }

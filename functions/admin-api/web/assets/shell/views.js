@@ -59,7 +59,7 @@ export const VIEWS = [
   { path: 'messages', title: say('view.messages'), under: 'account', needsServer: true, module: messages },
   { path: 'tokens', title: say('view.tokens'), under: 'account', needsServer: true, module: tokens },
   { path: 'steps', title: say('view.firstSteps'), under: 'account', needsServer: true, module: steps },
-  { path: 'person', title: say('view.aPerson'), under: 'status', module: person },
+  { path: 'person', title: say('view.person'), under: 'status', module: person },
   { path: 'attempts', title: say('view.attempts'), under: 'incomplete', module: attempts },
   { path: 'attempt', title: say('view.attempt'), under: 'incomplete', module: attempt },
   {
@@ -76,7 +76,7 @@ export const VIEWS = [
   { path: 'session', title: say('view.espSession'), under: 'esp', module: session },
   {
     path: 'device',
-    title: say('view.deviceOnTheEsp'),
+    title: say('view.deviceOnEsp'),
 
     under: 'esp',
     needsServer: true,

@@ -7,20 +7,21 @@
 
 import { addressOf } from '../kit/address.js';
 import { h } from '../kit/dom.js';
+import { say } from '../kit/say.js';
 
 const PARTS = [
-  ['account', 'Sign-ins'],
-  ['settings', 'Settings'],
-  ['tokens', 'Tokens'],
-  ['messages', 'Messages'],
-  ['steps', 'First steps'],
+  ['account', say('account.signIns')],
+  ['settings', say('view.settings')],
+  ['tokens', say('view.tokens')],
+  ['messages', say('view.messages')],
+  ['steps', say('view.firstSteps')],
 ];
 
 /** @param {string} current the path of the view @returns {HTMLElement} */
 export function accountNavigation(current) {
   return h(
     'nav',
-    { class: 'esp-parts', 'aria-label': 'Account', 'data-key': 'account-parts' },
+    { class: 'esp-parts', 'aria-label': say('view.account'), 'data-key': 'account-parts' },
     h(
       'ul',
       { role: 'list' },
@@ -33,9 +34,9 @@ export function accountNavigation(current) {
 
 /** Why this sign-in may not change what is of the whole organisation; null if it may. @param {any} context */
 export function whyReadOnly({ canSend, tenant }) {
-  if (!canSend) return 'You are signed in as a reader. An administrator can change this.';
+  if (!canSend) return say('account.youSigned');
   if (tenant.scopeTags?.length) {
-    return 'Your token has scope tags, so it is for some profiles only. This is of the whole organisation.';
+    return say('account.yourTokenHasScope');
   }
   return null;
 }

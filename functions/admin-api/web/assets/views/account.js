@@ -10,6 +10,15 @@ import { dateTime, NOT_REPORTED } from '../kit/format.js';
 import { asOf, badge, notice, pageHead } from '../kit/parts.js';
 import { accountNavigation } from './account-parts.js';
 import { dataTable } from '../kit/table.js';
+import { say } from '../kit/say.js';
+
+/** Where and as what somebody is signed in. @param {Answer} tenant @returns {string} */
+function signedInAs({ tenant: organisation, role, scopeTags }) {
+  const tags = scopeTags?.join(', ');
+  if (role === 'admin')
+    return tags ? say('account.asAdminOf', { organisation, tags }) : say('account.asAdmin', { organisation });
+  return tags ? say('account.asReaderOf', { organisation, tags }) : say('account.asReader', { organisation });
+}
 
 export default {
   async show({ root, api, tenant, signal, announce, signedOut }) {
@@ -42,74 +51,71 @@ export default {
           if (error.status !== 404) throw error;
         }
         await load();
-        announce(`${one.browser ?? 'The browser'} is signed out.`);
+        announce(
+          one.browser ? say('account.browserSignedOut', { browser: one.browser }) : say('account.theBrowserSignedOut'),
+        );
       });
 
     const endAll = async () => {
       const isSure = await confirmDialog({
-        title: 'Sign out everywhere?',
-        text: 'Every browser in this list is signed out, this one too. Tokens of programs stay as they are.',
-        action: 'Sign out everywhere',
+        title: say('account.signOutEverywhere'),
+        text: say('account.everyBrowserInList'),
+        action: say('account.endAll'),
         signal,
       });
       if (!isSure) return;
       await attempt(async () => {
         await api.send('signOut', { everywhere: 'true' }, undefined, { signal });
-        signedOut('You are signed out everywhere.');
+        signedOut(say('account.youSignedOutEverywhere'));
       });
     };
 
     const draw = () => {
       if (signal.aborted) return;
       const columns = [
-        { key: 'browser', label: 'Browser', render: (one) => one.browser ?? NOT_REPORTED },
-        { key: 'createdAt', label: 'Signed in', render: (one) => dateTime(one.createdAt, zone) },
-        { key: 'usedAt', label: 'Last used', render: (one) => dateTime(one.usedAt, zone) },
-        { key: 'endsAt', label: 'Ends at the latest', render: (one) => dateTime(one.endsAt, zone) },
+        { key: 'browser', label: say('account.browser'), render: (one) => one.browser ?? NOT_REPORTED },
+        { key: 'createdAt', label: say('account.signedIn'), render: (one) => dateTime(one.createdAt, zone) },
+        { key: 'usedAt', label: say('account.lastUsed'), render: (one) => dateTime(one.usedAt, zone) },
+        { key: 'endsAt', label: say('account.endsAtLatest'), render: (one) => dateTime(one.endsAt, zone) },
         {
           key: 'end',
-          label: h('span', { class: 'visually-hidden' }, 'Sign out'),
+          label: h('span', { class: 'visually-hidden' }, say('common.signOut')),
           render: (one) =>
             one.isCurrent
-              ? badge('good', 'This browser')
+              ? badge('good', say('account.thisBrowser'))
               : h(
                   'button',
                   {
                     type: 'button',
                     class: 'small',
-                    'aria-label': `Sign out ${one.browser ?? 'the browser'}, last used ${dateTime(one.usedAt, zone)}`,
+                    'aria-label': one.browser
+                      ? say('account.signOutBrowser', {
+                          browser: one.browser,
+                          instant: dateTime(one.usedAt, zone),
+                        })
+                      : say('account.signOutBrowserLast', { instant: dateTime(one.usedAt, zone) }),
                     onclick: () => end(one),
                   },
-                  'Sign out',
+                  say('common.signOut'),
                 ),
         },
       ];
       patch(
         root,
-        pageHead('Account', asOf(shown.list.asOf, zone)),
+        pageHead(say('view.account'), asOf(shown.list.asOf, zone)),
         accountNavigation('account'),
         shown.problem ? notice('problem', shown.problem) : null,
-        h(
-          'p',
-          null,
-          `You are signed in to ${tenant.tenant} as ${tenant.role === 'admin' ? 'an administrator' : 'a reader'}`,
-          tenant.scopeTags?.length ? `, for profiles with the scope tags ${tenant.scopeTags.join(', ')}` : '',
-          '.',
-        ),
-        h('h2', null, 'Where you are signed in'),
-        h(
-          'p',
-          { class: 'quiet' },
-          'Browsers that signed in with the same token, link or account. One that is not used for two hours is signed out.',
-        ),
+        h('p', null, signedInAs(tenant)),
+        h('h2', null, say('account.whereYouSigned')),
+        h('p', { class: 'quiet' }, say('account.browsersSigned')),
         dataTable({
-          caption: 'Where you are signed in',
+          caption: say('account.whereYouSigned'),
           hideCaption: true,
           columns,
           rows: shown.list.sessions,
           key: (one) => one.id,
         }),
-        h('p', null, h('button', { type: 'button', class: 'danger', onclick: endAll }, 'Sign out everywhere')),
+        h('p', null, h('button', { type: 'button', class: 'danger', onclick: endAll }, say('account.endAll'))),
       );
     };
 

@@ -10,6 +10,7 @@ import { h, uniqueId } from '../kit/dom.js';
 import { addDays } from '../kit/format.js';
 import { noteDays } from '../kit/notes.js';
 import { problemNotice } from '../kit/parts.js';
+import { say } from '../kit/say.js';
 
 const MOST_CHARACTERS = 200;
 
@@ -89,7 +90,7 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
         : await api.send('addAnnotation', null, body, { signal });
       changed.set(answer.annotation.id, answer.annotation);
       edit(null);
-      announce(`Written: ${noteDays(answer.annotation)}.`);
+      announce(say('annotations.written', { days: noteDays(answer.annotation) }));
     });
   };
 
@@ -106,9 +107,9 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
 
   const remove = async (note) => {
     const isSure = await confirmDialog({
-      title: 'Remove this annotation?',
+      title: say('annotations.removeAnnotation'),
       text: `${noteDays(note)}: ${note.text}`,
-      action: 'Remove',
+      action: say('common.remove'),
       signal,
     });
     if (!isSure) return;
@@ -121,7 +122,7 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
       }
       changed.set(note.id, null);
       if (editing === note.id) edit(null);
-      announce('The annotation is removed.');
+      announce(say('annotations.annotationRemoved'));
     });
   };
 
@@ -164,21 +165,29 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
       return h(
         'details',
         { class: 'annotate', 'data-key': 'annotate' },
-        h('summary', null, 'Write down what you did'),
+        h('summary', null, say('annotations.writeDownWhatYou')),
         problem ? problemNotice(problem) : null,
         h(
           'form',
-          { class: 'filters', 'aria-label': editing ? 'Annotation' : 'New annotation', onsubmit: write },
-          field('from', 'Day', { type: 'date', required: true, max: '2999-12-31' }),
-          field('last', 'Last day, if several', { type: 'date', min: typed.from || null, max: '2999-12-31' }),
-          field('text', 'What you did', {
+          {
+            class: 'filters',
+            'aria-label': editing ? say('annotations.annotation') : say('annotations.newAnnotation'),
+            onsubmit: write,
+          },
+          field('from', say('common.day'), { type: 'date', required: true, max: '2999-12-31' }),
+          field('last', say('annotations.lastDayIfSeveral'), {
+            type: 'date',
+            min: typed.from || null,
+            max: '2999-12-31',
+          }),
+          field('text', say('annotations.whatYouDid'), {
             type: 'text',
             required: true,
             maxlength: String(MOST_CHARACTERS),
             autocomplete: 'off',
-            placeholder: 'Terms of use changed',
+            placeholder: say('annotations.termsUseChanged'),
           }),
-          h('button', { type: 'submit' }, editing ? 'Save' : 'Write'),
+          h('button', { type: 'submit' }, editing ? say('annotations.save') : say('annotations.write')),
           editing
             ? h(
                 'button',
@@ -190,7 +199,7 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
                     redraw();
                   },
                 },
-                'Cancel',
+                say('common.cancel'),
               )
             : null,
           typed.from === today
@@ -205,14 +214,10 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
                     redraw();
                   },
                 },
-                'Today',
+                say('annotations.today'),
               ),
         ),
-        h(
-          'p',
-          { class: 'quiet' },
-          'Everybody sees it: on the charts, in the file and in the mailed report. So name nobody in it.',
-        ),
+        h('p', { class: 'quiet' }, say('annotations.everybodySeesOnCharts')),
         all.length
           ? h(
               'ul',
@@ -227,14 +232,14 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
                     {
                       type: 'button',
                       class: 'small',
-                      'aria-label': `Change ${note.text}, ${noteDays(note)}`,
+                      'aria-label': say('annotations.changeOne', { text: note.text, days: noteDays(note) }),
                       onclick: () => {
                         edit(note);
                         redraw();
                         document.getElementById(ids.text)?.focus();
                       },
                     },
-                    'Change',
+                    say('annotations.change'),
                   ),
                   ' ',
                   h(
@@ -242,10 +247,10 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
                     {
                       type: 'button',
                       class: 'small',
-                      'aria-label': `Remove ${note.text}, ${noteDays(note)}`,
+                      'aria-label': say('annotations.removeOne', { text: note.text, days: noteDays(note) }),
                       onclick: () => remove(note),
                     },
-                    'Remove',
+                    say('common.remove'),
                   ),
                 ),
               ),

@@ -9,6 +9,7 @@
 import { dateTime, NOT_REPORTED } from '../kit/format.js';
 import * as words from '../kit/words.js';
 import { attemptId, codes, deviceName, platformWords } from './diagnostics-words.js';
+import { say } from '../kit/say.js';
 
 /** How verdicts of the server, states of a file and outcomes of attempts look. */
 const KINDS = {
@@ -140,7 +141,7 @@ export function cardsOfFile(answer, details) {
     const name = isOwn ? device.state : (attempt?.outcome ?? null);
     const failure = answer.failures.find((one) => one.enrollmentKey === device.enrollmentKey);
     const [advice] = details.get(attempt ? attemptId(attempt) : '')?.advice ?? failure?.advice ?? [];
-    const said = isOwn ? words.deviceState(name) : `${words.outcome(name)}; somebody else has used it since`;
+    const said = isOwn ? words.deviceState(name) : say('cards.somebodyElse', { outcome: words.outcome(name) });
     const card = cardOf(device, attempt, {
       kind: kindOf(name),
       state: name ? said : NOT_REPORTED,
@@ -162,19 +163,22 @@ export function cardsOfFile(answer, details) {
  */
 export function ticketText(card, asOf, zone) {
   const said = (value) => value || NOT_REPORTED;
+  const instant = (iso) => `${dateTime(iso, zone)} (${zone})`;
   return [
-    `Device: ${card.name}`,
-    `User: ${said(card.user)}`,
-    `Serial number: ${said(card.serial)}`,
-    `Platform and model: ${said(card.about)}`,
-    `State: ${card.state}${card.summary ? `. ${card.summary}` : ''}`,
-    card.screen ? `Last screen: ${card.screen}` : null,
-    `Latest attempt: ${card.ended}`,
-    `Error: ${said(card.code)}`,
-    `Last activity: ${card.activeAt ? `${dateTime(card.activeAt, zone)} (${zone})` : NOT_REPORTED}`,
-    card.next ? `Next: ${card.next}${card.who.length ? ` (${card.who.join(', ')})` : ''}` : null,
-    card.attempt ? `Attempt: ${card.attempt}` : null,
-    `As of: ${dateTime(asOf, zone)} (${zone})`,
+    say('cards.ticketDevice', { name: card.name }),
+    say('cards.ticketUser', { user: said(card.user) }),
+    say('cards.ticketSerial', { serial: said(card.serial) }),
+    say('cards.ticketAbout', { about: said(card.about) }),
+    say('cards.ticketState', { state: [card.state, card.summary].filter(Boolean).join('. ') }),
+    card.screen ? say('cards.ticketScreen', { screen: card.screen }) : null,
+    say('cards.ticketAttempt', { attempt: card.ended }),
+    say('cards.ticketError', { code: said(card.code) }),
+    say('cards.ticketActivity', { instant: card.activeAt ? instant(card.activeAt) : NOT_REPORTED }),
+    card.next
+      ? say('cards.ticketNext', { next: card.who.length ? `${card.next} (${card.who.join(', ')})` : card.next })
+      : null,
+    card.attempt ? say('cards.ticketAttemptId', { id: card.attempt }) : null,
+    say('cards.ticketAsOf', { instant: instant(asOf) }),
     '',
   ]
     .filter((line) => line !== null)

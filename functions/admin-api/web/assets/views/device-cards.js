@@ -11,6 +11,7 @@ import { badge } from '../kit/parts.js';
 import { ticketText } from './device-cards-words.js';
 import { copyingButton } from './diagnostics-text.js';
 import { deviceAddress } from './esp-parts.js';
+import { say } from '../kit/say.js';
 
 const fact = (label, ...value) => h('div', null, h('dt', null, label), h('dd', null, value));
 
@@ -49,26 +50,26 @@ export function deviceCards({ cards, asOf, zone, lacking, context }) {
         h(
           'dl',
           { class: 'facts' },
-          one.screen ? fact('Last screen', one.screen) : null,
-          fact('Latest attempt', one.ended),
-          one.code ? fact('Error', one.code) : null,
+          one.screen ? fact(say('cards.lastScreen'), one.screen) : null,
+          fact(say('cards.latestAttempt'), one.ended),
+          one.code ? fact(say('cards.error'), one.code) : null,
           fact(
-            'What to do next',
-            one.next ?? (one.isDone ? 'Nothing' : lacking),
+            say('cards.whatToDoNext'),
+            one.next ?? (one.isDone ? say('common.nothing') : lacking),
             one.who.length ? h('small', null, one.who.join(', ')) : null,
           ),
-          fact('User', one.user ?? NOT_REPORTED),
-          fact('Serial number', one.serial ?? NOT_REPORTED),
-          fact('Platform and model', one.about || NOT_REPORTED),
-          fact('Last activity', one.activeAt ? dateTime(one.activeAt, zone) : NOT_REPORTED),
+          fact(say('common.user'), one.user ?? NOT_REPORTED),
+          fact(say('common.serialNumber'), one.serial ?? NOT_REPORTED),
+          fact(say('cards.platformAndModel'), one.about || NOT_REPORTED),
+          fact(say('common.lastActivity'), one.activeAt ? dateTime(one.activeAt, zone) : NOT_REPORTED),
         ),
         h(
           'div',
           { class: 'actions no-print' },
           copyingButton({
             key: `ticket ${one.key}`,
-            label: 'Copy for ticket',
-            about: `Copy for ticket: ${one.name}`,
+            label: say('cards.copyForTicket'),
+            about: say('cards.copyForTicketOf', { device: one.name }),
             text: () => ticketText(one, asOf, zone),
             context,
           }),
@@ -77,16 +78,16 @@ export function deviceCards({ cards, asOf, zone, lacking, context }) {
                 'a',
                 {
                   href: addressOf(`attempt/${segment(one.attempt)}`),
-                  'aria-label': `The latest attempt of ${one.name}, with its events`,
+                  'aria-label': say('cards.latestAttemptOf', { device: one.name }),
                 },
-                'The latest attempt',
+                say('cards.openLatestAttempt'),
               )
             : null,
           one.isWindows
             ? h(
                 'a',
-                { href: deviceAddress(one.key), 'aria-label': `Enrollment Status Page of ${one.name}` },
-                'Enrollment Status Page',
+                { href: deviceAddress(one.key), 'aria-label': say('common.espOf', { device: one.name }) },
+                say('cards.enrollmentStatusPage'),
               )
             : null,
         ),
@@ -96,7 +97,7 @@ export function deviceCards({ cards, asOf, zone, lacking, context }) {
   return h(
     'section',
     { 'data-key': 'devices', class: 'stack', 'aria-labelledby': 'devices-title' },
-    h('h2', { id: 'devices-title' }, cards.length > 1 ? 'Devices, worst first' : 'Devices'),
+    h('h2', { id: 'devices-title' }, cards.length > 1 ? say('cards.devicesWorstFirst') : say('common.devices')),
     h('ul', { class: 'device-cards', role: 'list' }, cards.map(card)),
   );
 }

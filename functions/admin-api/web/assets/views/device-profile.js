@@ -9,11 +9,12 @@ import { dateTime } from '../kit/format.js';
 import { dataTable } from '../kit/table.js';
 import { deploymentMode, deviceProperty } from '../kit/words.js';
 import { factList, profileLink } from './esp-parts.js';
+import { say } from '../kit/say.js';
 
-const named = (list) => (list.length ? list.map((one) => one.name ?? one.id).join(', ') : 'not reported');
+const named = (list) => (list.length ? list.map((one) => one.name ?? one.id).join(', ') : say('format.notReported'));
 
 const profileOf = ({ profile, rule }) => [
-  profile?.displayName ? profileLink(profile.id, profile.displayName) : 'a profile that you may not see',
+  profile?.displayName ? profileLink(profile.id, profile.displayName) : say('device.profileYouMayNot'),
   rule.words ? `: ${rule.words}.` : '.',
 ];
 
@@ -29,41 +30,56 @@ export function whichProfile(answer, zone) {
   return h(
     'section',
     { class: 'card', 'data-key': 'why', 'aria-labelledby': 'esp-why' },
-    h('h2', { id: 'esp-why' }, 'Which profile applies'),
+    h('h2', { id: 'esp-why' }, say('device.whichProfileApplies')),
     session
       ? h(
           'p',
           null,
-          h('strong', null, 'In the session that started '),
-          h('strong', null, dateTime(session.startedAt, zone)),
-          ': ',
+          h('strong', null, say('device.inSession', { started: dateTime(session.startedAt, zone) })),
+          ' ',
           profileOf(session),
-          ' It was fixed when the session started.',
+          ' ',
+          say('device.wasFixed'),
         )
       : null,
     h(
       'p',
       null,
-      h('strong', null, 'If a session started now: '),
-      isSame && session.rule.words === now.rule.words ? 'the same.' : profileOf(now),
+      h('strong', null, say('device.ifSessionStartedNow')),
+      ' ',
+      isSame && session.rule.words === now.rule.words ? say('device.same') : profileOf(now),
     ),
     dataTable({
-      caption: 'Why other profiles do not apply',
+      caption: say('device.whyOtherProfilesDo'),
       columns: [
-        { key: 'displayName', label: 'Profile', class: 'wrap', render: (one) => profileLink(one.id, one.displayName) },
-        { key: 'priority', label: 'Priority', numeric: true, render: (one) => one.priority || 'default' },
-        { key: 'words', label: 'Why it does not apply', class: 'wrap', render: (one) => one.words },
+        {
+          key: 'displayName',
+          label: say('common.profile'),
+          class: 'wrap',
+          render: (one) => profileLink(one.id, one.displayName),
+        },
+        {
+          key: 'priority',
+          label: say('device.priority'),
+          numeric: true,
+          render: (one) => one.priority || say('device.default'),
+        },
+        { key: 'words', label: say('device.whyDoesNotApply'), class: 'wrap', render: (one) => one.words },
       ],
       rows: now.passedOver,
-      empty: 'There is no other profile.',
+      empty: say('device.noOtherProfile'),
       key: (one) => one.id,
     }),
-    h('h3', null, 'What this is based on'),
-    h('p', { class: 'quiet' }, 'The device reported this when the session started.'),
+    h('h3', null, say('device.whatBased')),
+    h('p', { class: 'quiet' }, say('device.deviceReportedWhenSession')),
     factList(
-      ['Deployment', deploymentMode(basedOn.deploymentMode), basedOn.hybridJoin ? ', hybrid join' : null],
-      ['Groups of the device', named(basedOn.groups.device)],
-      ['Groups of the user', named(basedOn.groups.user)],
+      [
+        say('device.deployment'),
+        deploymentMode(basedOn.deploymentMode),
+        basedOn.hybridJoin ? [', ', say('device.hybridJoin')] : null,
+      ],
+      [say('device.groupsDevice'), named(basedOn.groups.device)],
+      [say('device.groupsUser'), named(basedOn.groups.user)],
       ...properties.map(([name, value]) => /** @type {[string, any]} */ ([deviceProperty(name), value])),
     ),
   );

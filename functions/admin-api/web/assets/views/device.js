@@ -8,13 +8,14 @@
 
 import { progressBar } from '../kit/chart.js';
 import { h, patch } from '../kit/dom.js';
-import { dateTime, minutes, plural, seconds } from '../kit/format.js';
+import { dateTime, minutes, seconds } from '../kit/format.js';
 import { asOf, badge, notice, pageHead, problemNotice } from '../kit/parts.js';
 import { addressOf } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import { deploymentMode, espAction, espPhase, espState, progressState, tracking } from '../kit/words.js';
 import { whichProfile } from './device-profile.js';
 import { espNavigation, factList, PROGRESS_KINDS, sessionAddress, stateBadge, zoneOf } from './esp-parts.js';
+import { say } from '../kit/say.js';
 
 const REFRESH_MS = 10_000;
 
@@ -26,27 +27,39 @@ function items(phase, subtask, zone) {
   return h(
     'details',
     null,
-    h('summary', null, plural(shown.length, 'item'), h('span', { class: 'visually-hidden' }, ` of ${title}`)),
+    h(
+      'summary',
+      null,
+      say('count.items', { n: shown.length }),
+      h('span', { class: 'visually-hidden' }, ' ', say('device.itemsOf', { title })),
+    ),
     dataTable({
       caption: title,
       hideCaption: true,
       columns: [
-        { key: 'name', label: 'Item', class: 'wrap', render: (one) => one.name ?? one.id },
+        { key: 'name', label: say('device.item'), class: 'wrap', render: (one) => one.name ?? one.id },
         {
           key: 'state',
-          label: 'State',
+          label: say('common.state'),
           render: (one) => [
-            one.state ? badge(PROGRESS_KINDS[one.state] ?? 'quiet', progressState(one.state)) : 'Nothing reported yet',
+            one.state
+              ? badge(PROGRESS_KINDS[one.state] ?? 'quiet', progressState(one.state))
+              : say('device.nothingReportedYet'),
             one.errorCode ? h('div', null, h('code', null, one.errorCode)) : null,
           ],
         },
         {
           key: 'tracking',
-          label: 'Part in the session',
+          label: say('device.partInSession'),
           class: 'wrap',
           render: (one) => tracking(one.tracking),
         },
-        { key: 'updatedAt', label: 'Reported', class: 'nowrap', render: (one) => dateTime(one.updatedAt, zone) },
+        {
+          key: 'updatedAt',
+          label: say('device.reported'),
+          class: 'nowrap',
+          render: (one) => dateTime(one.updatedAt, zone),
+        },
       ],
       rows: shown,
       key: (one) => one.id,
@@ -89,7 +102,7 @@ function screen(answer, zone) {
   return h(
     'section',
     { class: 'stack', 'data-key': 'screen', 'aria-labelledby': 'esp-sees' },
-    h('h2', { id: 'esp-sees' }, 'What the user sees'),
+    h('h2', { id: 'esp-sees' }, say('device.whatUserSees')),
     h(
       'div',
       { class: 'esp-screen' },
@@ -97,12 +110,26 @@ function screen(answer, zone) {
         'div',
         { class: 'esp-row' },
         stateBadge(answer.state),
-        h('span', null, `${answer.stage} · ${seconds(answer.elapsedSeconds)} of ${minutes(answer.limitMinutes)}`),
+        h(
+          'span',
+          null,
+          say('device.elapsed', {
+            stage: answer.stage,
+            elapsed: seconds(answer.elapsedSeconds),
+            limit: minutes(answer.limitMinutes),
+          }),
+        ),
       ),
-      progressBar(answer.progress, 'Setup of the device'),
-      answer.message ? notice('warning', h('strong', null, 'The message they read: '), answer.message) : null,
+      progressBar(answer.progress, say('device.setupDevice')),
+      answer.message ? notice('warning', h('strong', null, say('device.messageTheyRead')), ' ', answer.message) : null,
       answer.phases.map((one) => phase(one, zone)),
-      h('p', null, h('strong', null, 'They may: '), actions.length ? actions.map(espAction).join(', ') : 'only wait.'),
+      h(
+        'p',
+        null,
+        h('strong', null, say('device.theyMay')),
+        ' ',
+        actions.length ? actions.map(espAction).join(', ') : say('device.onlyWait'),
+      ),
     ),
   );
 }
@@ -113,44 +140,52 @@ function about(answer, zone) {
     stuck?.still
       ? notice(
           'warning',
-          h('strong', null, `Stuck while identifying since ${dateTime(stuck.since, zone)}. `),
+          h('strong', null, say('device.stuckSince', { since: dateTime(stuck.since, zone) })),
+          ' ',
           stuck.means,
         )
       : null,
     failure
       ? notice(
           'problem',
-          h('strong', null, 'The session failed'),
+          h('strong', null, say('device.sessionFailed')),
           h(
             'p',
             null,
             [
-              failure.phase ? `in ${espPhase(failure.phase).toLowerCase()}` : null,
-              failure.errorCode ? `with ${failure.errorCode}` : null,
+              failure.phase ? say('device.inPhase', { phase: espPhase(failure.phase).toLowerCase() }) : null,
+              failure.errorCode ? say('device.withCode', { code: failure.errorCode }) : null,
             ]
               .filter(Boolean)
-              .join(' ') || 'without a code',
+              .join(' ') || say('device.withoutCode'),
             '. ',
             failure.message,
           ),
         )
       : null,
     factList(
-      ['Started', dateTime(answer.startedAt, zone)],
-      ['Ended', answer.endedAt ? dateTime(answer.endedAt, zone) : null],
+      [say('common.started'), dateTime(answer.startedAt, zone)],
+      [say('device.ended'), answer.endedAt ? dateTime(answer.endedAt, zone) : null],
       [
-        'Time limit ends',
+        say('device.timeLimitEnds'),
         dateTime(answer.deadline, zone),
-        answer.remainingSeconds ? ` (in ${seconds(answer.remainingSeconds)})` : null,
+        answer.remainingSeconds ? [' ', say('device.endsIn', { left: seconds(answer.remainingSeconds) })] : null,
       ],
-      ['Last activity', dateTime(answer.lastEventAt, zone)],
-      ['Deployment', deploymentMode(answer.deploymentMode), answer.hybridJoin ? ', hybrid join' : null],
-      ['Serial number', answer.device.serialNumber],
-      ['Model', [answer.device.manufacturer, answer.device.model].filter(Boolean).join(' ') || null],
-      ['Windows', answer.device.osVersion],
-      ['Was stuck', stuck && !stuck.still ? `while identifying, since ${dateTime(stuck.since, zone)}` : null],
+      [say('common.lastActivity'), dateTime(answer.lastEventAt, zone)],
       [
-        'The user chose',
+        say('device.deployment'),
+        deploymentMode(answer.deploymentMode),
+        answer.hybridJoin ? [', ', say('device.hybridJoin')] : null,
+      ],
+      [say('common.serialNumber'), answer.device.serialNumber],
+      [say('common.model'), [answer.device.manufacturer, answer.device.model].filter(Boolean).join(' ') || null],
+      [say('device.windows'), answer.device.osVersion],
+      [
+        say('device.wasStuckSince'),
+        stuck && !stuck.still ? say('device.wasStuck', { since: dateTime(stuck.since, zone) }) : null,
+      ],
+      [
+        say('device.userChose'),
         answer.actions.length
           ? answer.actions.map((one) => `${espAction(one.action)} (${dateTime(one.time, zone)})`).join(', ')
           : null,
@@ -158,15 +193,15 @@ function about(answer, zone) {
     ),
     answer.earlier.length
       ? dataTable({
-          caption: 'Earlier sessions of this device',
+          caption: say('device.earlierSessionsDevice'),
           columns: [
             {
               key: 'startedAt',
-              label: 'Started',
+              label: say('common.started'),
               render: (one) => h('a', { href: sessionAddress(one.id) }, dateTime(one.startedAt, zone)),
             },
-            { key: 'endedAt', label: 'Ended', render: (one) => dateTime(one.endedAt, zone) },
-            { key: 'state', label: 'State', render: (one) => stateBadge(one.state) },
+            { key: 'endedAt', label: say('device.ended'), render: (one) => dateTime(one.endedAt, zone) },
+            { key: 'state', label: say('common.state'), render: (one) => stateBadge(one.state) },
           ],
           rows: answer.earlier,
           key: (one) => one.id,
@@ -210,21 +245,17 @@ export default {
         ),
         espNavigation('sessions'),
         trouble ? h('div', { 'data-key': 'trouble' }, problemNotice(trouble)) : null,
-        !page && !profile
-          ? notice(
-              'information',
-              `No device is known as “${id}”. Use any of its identifiers: serial number, UDID, ` +
-                'the MDM’s id or the sender’s id.',
-            )
-          : null,
-        !page && profile
-          ? notice('information', missing.detail ?? 'The device has not been on the Enrollment Status Page.')
-          : null,
+        !page && !profile ? notice('information', say('device.notKnown', { id })) : null,
+        !page && profile ? notice('information', missing.detail ?? say('device.deviceHasNotBeen')) : null,
         h(
           'p',
           { class: 'actions', 'data-key': 'more' },
-          h('a', { href: addressOf('diagnostics', { device: page?.enrollmentKey ?? id }) }, 'Diagnose this device'),
-          page ? h('a', { href: sessionAddress(page.sessionId) }, 'This session') : null,
+          h(
+            'a',
+            { href: addressOf('diagnostics', { device: page?.enrollmentKey ?? id }) },
+            say('device.diagnoseDevice'),
+          ),
+          page ? h('a', { href: sessionAddress(page.sessionId) }, say('device.thisSession')) : null,
         ),
         page
           ? h(
@@ -234,7 +265,7 @@ export default {
               h(
                 'section',
                 { class: 'card', 'data-key': 'about', 'aria-labelledby': 'esp-about' },
-                h('h2', { id: 'esp-about' }, 'This session'),
+                h('h2', { id: 'esp-about' }, say('device.thisSession')),
                 about(page, zone),
               ),
             )
@@ -259,7 +290,8 @@ export default {
       }
       if (signal.aborted) return;
       draw(last, trouble);
-      if (last.page && last.page.state !== before) context.announce(`The session is now: ${espState(last.page.state)}`);
+      if (last.page && last.page.state !== before)
+        context.announce(say('device.sessionIsNow', { state: espState(last.page.state) }));
       if (!canChange() && !trouble) clearInterval(timer);
     }, REFRESH_MS);
     signal.addEventListener('abort', () => clearInterval(timer), { once: true });

@@ -6,6 +6,7 @@
 
 import { h, uniqueId } from '../kit/dom.js';
 import { asText } from './diagnostics-words.js';
+import { say } from '../kit/say.js';
 
 /**
  * A button that copies the diagnosis, or shows the text where it can't.
@@ -15,7 +16,12 @@ import { asText } from './diagnostics-words.js';
  * @returns {HTMLElement}
  */
 export const copyText = (answer, subject, context) =>
-  copyingButton({ key: 'diagnosis', label: 'Copy as text', text: () => asText(answer, subject), context });
+  copyingButton({
+    key: 'diagnosis',
+    label: say('diagnostics.copyAsText'),
+    text: () => asText(answer, subject),
+    context,
+  });
 
 /**
  * A button that copies a text, or shows it where it can't.
@@ -38,7 +44,7 @@ export function copyingButton({ key, label, about, text, context: { announce, si
         const copied = text();
         try {
           await navigator.clipboard.writeText(copied);
-          announce('Copied as text.');
+          announce(say('diagnostics.copiedAsText'));
           // Also shown where the person is looking.
           flash(key, label);
         } catch {
@@ -54,7 +60,7 @@ function flash(key, label) {
   // The view may have been drawn again meanwhile.
   const button = [...document.querySelectorAll('[data-copy]')].find((one) => one.getAttribute('data-copy') === key);
   if (!button) return;
-  button.textContent = 'Copied';
+  button.textContent = say('common.copied');
   setTimeout(() => {
     button.textContent = label;
   }, 2000);
@@ -77,10 +83,10 @@ function showText(text, signal) {
         before?.focus();
       },
     },
-    h('h2', { id: ids.title }, 'Copy this text'),
-    h('p', { class: 'quiet' }, 'The browser doesn’t let the page copy it. It is selected: copy it with the keyboard.'),
+    h('h2', { id: ids.title }, say('diagnostics.copyText')),
+    h('p', { class: 'quiet' }, say('diagnostics.browserDoesntLetPage')),
     area,
-    h('div', { class: 'esp-actions' }, h('button', { type: 'button', onclick: close }, 'Close')),
+    h('div', { class: 'esp-actions' }, h('button', { type: 'button', onclick: close }, say('common.close'))),
   );
   document.body.append(dialog);
   signal.addEventListener('abort', close, { once: true });

@@ -4,8 +4,9 @@
  * What must stay true: every statement and number comes from the answer.
  */
 
-import { count, dateTime, plural } from '../kit/format.js';
+import { count, dateTime } from '../kit/format.js';
 import * as words from '../kit/words.js';
+import { say } from '../kit/say.js';
 
 /**
  * The subject of a text: an address is a person, anything else a device.
@@ -24,20 +25,17 @@ export const codes = (attempt) =>
 /** @param {Answer} one a device or an attempt @returns {string} */
 export const platformWords = (one) => one.platformWords ?? one.platformLabel ?? words.platform(one.platform);
 
-/** @param {number} n @param {string} what @returns {string} no finding, 1 finding, 2 findings */
-export const listed = (n, what) => (n ? plural(n, what) : `No ${what}`);
+/** @param {number} n @returns {string} no finding, 1 finding, 2 findings */
+export const findingsWords = (n) => (n ? say('diagnostics.findings', { n }) : say('diagnostics.noFinding'));
 
 /** Whether it ever worked, and for how many devices. @param {Answer} answer @returns {string} */
 export function everWorkedWords({ everWorked, timeZone, devices }) {
   const { completedAttempts, lastCompletedAt, enrolledDevices } = everWorked;
-  const enrolled = devices.length
-    ? ` ${count(enrolledDevices)} of ${plural(devices.length, 'device')} enrolled now.`
-    : '';
-  if (!completedAttempts) return `No kept attempt has completed.${enrolled}`;
-  return `It has worked before: ${plural(completedAttempts, 'attempt')} completed, the last on ${dateTime(
-    lastCompletedAt,
-    timeZone,
-  )}.${enrolled}`;
+  const worked = completedAttempts
+    ? say('diagnostics.hasWorked', { n: completedAttempts, last: dateTime(lastCompletedAt, timeZone) })
+    : say('diagnostics.neverWorked');
+  if (!devices.length) return worked;
+  return `${worked} ${say('diagnostics.enrolledNow', { n: devices.length, enrolled: count(enrolledDevices) })}`;
 }
 
 /** What a device is called. @param {Answer} one a device or a finding @returns {string} */
@@ -48,15 +46,18 @@ export const findingDevice = (one, answer) => (answer.devices.length > 1 && one.
 
 /** Whom else it hits. @param {Answer|null} others @param {string} zone @returns {string} */
 export function othersWords(others, zone) {
-  if (!others || (!others.devices && !others.users)) return 'No other device or person is known to be affected.';
-  const who = others.sameUserOnly
-    ? `Only other devices of the same person: ${plural(others.devices, 'device')}`
-    : [others.users ? plural(others.users, 'other person', 'other people') : null, plural(others.devices, 'device')]
-        .filter(Boolean)
-        .join(' on ');
-  const on = others.platforms?.length ? ` (${others.platforms.map(words.platform).join(', ')})` : '';
-  const until = others.until ? `, the last on ${dateTime(others.until, zone)}` : '';
-  return `${who}${on}, since ${dateTime(others.since, zone)}${until}.`;
+  if (!others || (!others.devices && !others.users)) return say('diagnostics.noOtherDevice');
+  const devices = say('count.devices', { n: others.devices });
+  const some = others.sameUserOnly
+    ? say('diagnostics.samePerson', { devices })
+    : others.users
+      ? say('diagnostics.otherPeople', { n: others.users, devices })
+      : devices;
+  const who = others.platforms?.length ? `${some} (${others.platforms.map(words.platform).join(', ')})` : some;
+  const since = dateTime(others.since, zone);
+  return others.until
+    ? say('diagnostics.sinceUntil', { who, since, until: dateTime(others.until, zone) })
+    : say('diagnostics.since', { who, since });
 }
 
 const named = (one) => [deviceName(one), one.serialNumber, platformWords(one), one.model].filter(Boolean);
@@ -72,8 +73,8 @@ export function asText(answer, subject) {
   const lines = [];
   const put = (...more) => lines.push(...more);
   const bullets = (items) => items.forEach((one) => put(`  - ${one}`));
-  put(`Enrollment diagnostics: ${subject}`);
-  put(`As of ${dateTime(answer.asOf, zone)} (${zone})`, '');
+  put(say('diagnostics.textTitle', { subject }));
+  put(say('diagnostics.textAsOf', { instant: dateTime(answer.asOf, zone), zone }), '');
   put(`${words.verdict(answer.verdict)}: ${answer.summary}`);
   if (answer.choices.length) {
     bullets(answer.choices.map((one) => named(one).join(', ')));
@@ -83,25 +84,28 @@ export function asText(answer, subject) {
   for (const one of answer.findings) {
     const device = findingDevice(one, answer);
     put('', `${one.rank}. ${device ? `${device}: ` : ''}${one.title} (${words.severity(one.severity).toLowerCase()})`);
-    if (one.evidence.length) put('  Evidence:');
+    const more = (text) => put(`  ${text}`);
+    if (one.evidence.length) more(say('diagnostics.textEvidence'));
     bullets(one.evidence);
-    if (one.cause) put(`  Likely cause: ${one.cause}`);
-    if (one.steps.length) put('  What to do:');
-    one.steps.forEach((step, at) => put(`  ${at + 1}. ${step}`));
-    if (one.who.length) put(`  Who can do it: ${one.who.map(words.who).join(', ')}`);
-    if (one.others || one.severity !== 'information') put(`  Others: ${othersWords(one.others, zone)}`);
+    if (one.cause) more(say('diagnostics.textCause', { cause: one.cause }));
+    if (one.steps.length) more(say('diagnostics.textSteps'));
+    one.steps.forEach((step, at) => more(`${at + 1}. ${step}`));
+    if (one.who.length) more(say('common.whoCanDo', { who: one.who.map(words.who).join(', ') }));
+    if (one.others || one.severity !== 'information')
+      more(say('diagnostics.textOthers', { others: othersWords(one.others, zone) }));
   }
-  if (answer.devices.length) put('', 'Devices:');
+  if (answer.devices.length) put('', say('diagnostics.textDevices'));
   for (const one of answer.devices) {
     put(
       `  - ${[
         ...named(one),
-        one.enrolled ? 'enrolled' : 'not enrolled',
-        one.compliant ? 'compliant' : 'not compliant',
+        one.enrolled ? say('diagnostics.isEnrolled') : say('diagnostics.notEnrolled'),
+        one.compliant ? say('diagnostics.isCompliant') : say('diagnostics.notCompliant'),
       ].join(', ')}: ${words.verdict(one.verdict)}. ${one.summary}`,
     );
   }
-  if (answer.attempts.length) put('', `Attempts (newest first${answer.attempts.length > 10 ? ', the first 10' : ''}):`);
+  if (answer.attempts.length)
+    put('', answer.attempts.length > 10 ? say('diagnostics.textAttempts10') : say('diagnostics.textAttempts'));
   for (const one of answer.attempts.slice(0, 10)) {
     put(
       `  - ${[
@@ -115,7 +119,7 @@ export function asText(answer, subject) {
         .join(', ')}`,
     );
   }
-  if (answer.collect.length) put('', 'What else to check:');
+  if (answer.collect.length) put('', say('diagnostics.textCollect'));
   bullets(
     answer.collect.map((one) => `${one.what}${one.platform ? ` (${words.platform(one.platform)})` : ''}: ${one.how}`),
   );

@@ -7,7 +7,7 @@
  */
 
 import { h, patch, uniqueId } from '../kit/dom.js';
-import { dateTime, plural, seconds } from '../kit/format.js';
+import { dateTime, seconds } from '../kit/format.js';
 import { adviceList, asOf, badge, notice, outcomeBadge, pageHead } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
@@ -21,12 +21,13 @@ import {
   deviceName,
   everWorkedWords,
   findingDevice,
-  listed,
+  findingsWords,
   othersWords,
   platformWords,
   subjectOf,
 } from './diagnostics-words.js';
 import { deviceAddress, sessionAddress } from './esp-parts.js';
+import { say, sayNodes } from '../kit/say.js';
 
 const SEVERITY_KINDS = { problem: 'bad', warning: 'warn', information: 'quiet' };
 
@@ -44,12 +45,12 @@ function form(context, asked) {
         const input = event.currentTarget.elements.subject;
         const text = input.value.trim();
         const error = event.currentTarget.querySelector('.field-error');
-        error.textContent = text ? '' : 'Enter an address or a device.';
+        error.textContent = text ? '' : say('diagnostics.enterAddressOrDevice');
         if (text) context.navigate('diagnostics', subjectOf(text));
         else input.focus();
       },
     },
-    h('label', { for: ids.input }, 'A person’s address or a device'),
+    h('label', { for: ids.input }, say('diagnostics.personsAddressOrDevice')),
     h('input', {
       id: ids.input,
       name: 'subject',
@@ -60,8 +61,8 @@ function form(context, asked) {
       spellcheck: 'false',
       'aria-describedby': `${ids.help} ${ids.error}`,
     }),
-    h('button', { type: 'submit', class: 'primary' }, 'Diagnose'),
-    h('small', { id: ids.help }, 'Enter a device by its serial number, UDID, name or enrollment key.'),
+    h('button', { type: 'submit', class: 'primary' }, say('diagnostics.diagnose')),
+    h('small', { id: ids.help }, say('diagnostics.enterDeviceBySerial')),
     h('p', { class: 'field-error', id: ids.error, role: 'alert' }),
   );
 }
@@ -106,34 +107,34 @@ function finding(one, answer) {
         h('h3', { id }, `${one.rank}. ${one.title}`),
         badge(SEVERITY_KINDS[one.severity] ?? 'quiet', words.severity(one.severity)),
       ),
-      device ? h('p', { class: 'quiet' }, 'Device: ', deviceLink(one)) : null,
+      device ? h('p', { class: 'quiet' }, sayNodes('diagnostics.ofDevice', { device: deviceLink(one) })) : null,
       h(
         'div',
         { class: 'finding-parts' },
         h(
           'div',
           null,
-          block('Evidence', list('ul', one.evidence)),
+          block(say('diagnostics.evidence'), list('ul', one.evidence)),
           one.sessionId
-            ? h('p', null, h('a', { href: sessionAddress(one.sessionId) }, 'The session, with its phases and items'))
+            ? h('p', null, h('a', { href: sessionAddress(one.sessionId) }, say('diagnostics.sessionWithPhases')))
             : null,
-          block('Likely cause', one.cause ? h('p', null, one.cause) : null),
+          block(say('diagnostics.likelyCause'), one.cause ? h('p', null, one.cause) : null),
           one.others || one.severity !== 'information'
-            ? block('Others', h('p', null, othersWords(one.others, zone)))
+            ? block(say('diagnostics.others'), h('p', null, othersWords(one.others, zone)))
             : null,
         ),
         h(
           'div',
           null,
-          block('What to do', list('ol', one.steps)),
-          one.who.length ? block('Who can do it', h('p', null, one.who.map(words.who).join(', '))) : null,
+          block(say('common.whatToDo'), list('ol', one.steps)),
+          one.who.length ? block(say('diagnostics.whoCanDo'), h('p', null, one.who.map(words.who).join(', '))) : null,
         ),
       ),
       otherMeanings.length
         ? h(
             'details',
             null,
-            h('summary', null, `${plural(otherMeanings.length, 'other meaning')} of the same failure`),
+            h('summary', null, say('diagnostics.otherMeaningsSameFailure', { n: otherMeanings.length })),
             adviceList(otherMeanings),
           )
         : null,
@@ -145,14 +146,14 @@ function findings(answer) {
   return h(
     'section',
     { 'data-key': 'findings', 'aria-labelledby': 'findings', class: 'stack' },
-    h('h2', { id: 'findings' }, 'What we found'),
+    h('h2', { id: 'findings' }, say('diagnostics.whatWeFound')),
     answer.findings.length
       ? h(
           'ol',
           { class: 'findings', role: 'list' },
           answer.findings.map((one) => finding(one, answer)),
         )
-      : h('p', { class: 'quiet' }, 'We found nothing.'),
+      : h('p', { class: 'quiet' }, say('diagnostics.weFoundNothing')),
   );
 }
 
@@ -162,27 +163,35 @@ const deviceLink = (one) => h('a', { href: addressOf('diagnostics', { device: on
 /** What devices differ by. */
 const apart = (zone, deviceColumn) => [
   deviceColumn,
-  { key: 'serialNumber', label: 'Serial number' },
+  { key: 'serialNumber', label: say('common.serialNumber') },
   {
     key: 'platform',
-    label: 'Platform',
+    label: say('common.platform'),
     render: (one) =>
       one.platform === 'windows'
         ? h(
             'a',
             { href: deviceAddress(one.enrollmentKey) },
             platformWords(one),
-            h('span', { class: 'visually-hidden' }, `: Enrollment Status Page of ${deviceName(one)}`),
+            h('span', { class: 'visually-hidden' }, ': ', say('common.espOf', { device: deviceName(one) })),
           )
         : platformWords(one),
   },
-  { key: 'model', label: 'Model', class: 'wrap' },
-  { key: 'userPrincipalName', label: 'User', class: 'wrap' },
-  { key: 'enrolled', label: 'Enrolled', render: (one) => (one.enrolled ? 'Yes' : 'No') },
-  { key: 'compliant', label: 'Compliant', render: (one) => (one.compliant ? 'Yes' : 'No') },
+  { key: 'model', label: say('common.model'), class: 'wrap' },
+  { key: 'userPrincipalName', label: say('common.user'), class: 'wrap' },
+  {
+    key: 'enrolled',
+    label: say('diagnostics.enrolled'),
+    render: (one) => (one.enrolled ? say('diagnostics.yes') : say('diagnostics.no')),
+  },
+  {
+    key: 'compliant',
+    label: say('diagnostics.compliant'),
+    render: (one) => (one.compliant ? say('diagnostics.yes') : say('diagnostics.no')),
+  },
   {
     key: 'lastActivityAt',
-    label: 'Last activity',
+    label: say('common.lastActivity'),
     class: 'nowrap',
     render: (one) => dateTime(one.lastActivityAt, zone),
   },
@@ -194,11 +203,11 @@ function choices(answer) {
   return h(
     'section',
     { class: 'card', 'data-key': 'choices' },
-    h('h2', null, 'Devices of this name'),
+    h('h2', null, say('diagnostics.devicesName')),
     dataTable({
-      caption: 'Devices to choose from',
+      caption: say('diagnostics.devicesToChoose'),
       hideCaption: true,
-      columns: apart(answer.timeZone, { key: 'device', label: 'Device', render: deviceLink }),
+      columns: apart(answer.timeZone, { key: 'device', label: say('diagnostics.device'), render: deviceLink }),
       rows: answer.choices,
       key: (one) => one.enrollmentKey,
     }),
@@ -210,36 +219,42 @@ function attempts(answer) {
   return h(
     'section',
     { class: 'card', 'data-key': 'attempts' },
-    h('h2', null, 'Attempts'),
+    h('h2', null, say('view.attempts')),
     dataTable({
-      caption: answer.attempts.length >= 50 ? 'The newest 50 attempts' : 'All kept attempts, newest first',
+      caption:
+        answer.attempts.length >= 50 ? say('diagnostics.newest50Attempts') : say('diagnostics.allKeptAttemptsNewest'),
       columns: [
         {
           key: 'startedAt',
-          label: 'Started',
+          label: say('common.started'),
           class: 'nowrap',
           render: (one) =>
             h('a', { href: addressOf(`attempt/${segment(attemptId(one))}`) }, dateTime(one.startedAt, zone)),
         },
-        { key: 'outcome', label: 'Outcome', render: (one) => outcomeBadge(one.outcome) },
+        { key: 'outcome', label: say('diagnostics.outcome'), render: (one) => outcomeBadge(one.outcome) },
         {
           key: 'cause',
-          label: 'Cause',
+          label: say('diagnostics.cause'),
           class: 'wrap',
           render: (one) => (one.cause ? words.cause(one.cause) : codes(one)),
         },
         {
           key: 'action',
-          label: 'Where',
+          label: say('common.where'),
           class: 'wrap',
           render: (one) => (one.action ? [words.action(one.action), h('small', null, words.screen(one.screen))] : null),
         },
-        { key: 'deviceName', label: 'Device', render: deviceName },
-        { key: 'platform', label: 'Platform', render: platformWords },
-        { key: 'durationSeconds', label: 'Took', numeric: true, render: (one) => seconds(one.durationSeconds) },
+        { key: 'deviceName', label: say('diagnostics.device'), render: deviceName },
+        { key: 'platform', label: say('common.platform'), render: platformWords },
+        {
+          key: 'durationSeconds',
+          label: say('diagnostics.took'),
+          numeric: true,
+          render: (one) => seconds(one.durationSeconds),
+        },
       ],
       rows: answer.attempts,
-      empty: 'No attempt is kept.',
+      empty: say('diagnostics.noAttemptKept'),
       key: attemptId,
     }),
   );
@@ -250,7 +265,7 @@ function collect(answer) {
   return h(
     'section',
     { class: 'card', 'data-key': 'collect' },
-    h('h2', null, 'What else to check'),
+    h('h2', null, say('diagnostics.whatElseToCheck')),
     h(
       'ul',
       null,
@@ -273,21 +288,19 @@ export default {
     const { root, api, signal, parameters, announce } = context;
     const asked = { user: parameters.get('user'), device: parameters.get('device') };
     const subject = asked.user || asked.device;
-    const draw = (note, ...content) => patch(root, pageHead('Diagnostics', note), form(context, subject), content);
+    const draw = (note, ...content) =>
+      patch(root, pageHead(say('view.diagnostics'), note), form(context, subject), content);
     if (!subject) {
-      draw('Find out what went wrong for a person or a device, the usual cause, and what to do.');
+      draw(say('diagnostics.findOutWhatWent'));
       return;
     }
-    draw(`Looking at ${subject}…`);
+    draw(say('diagnostics.lookingAt', { subject }));
     let answer;
     try {
       answer = await api.get('diagnose', asked, { signal });
     } catch (error) {
       if (error.status === 404) {
-        draw(
-          null,
-          notice('information', 'This server does not offer diagnostics yet. You can still list its attempts.'),
-        );
+        draw(null, notice('information', say('diagnostics.serverDoesNotOffer')));
         return;
       }
       if (error.status === 400) {
@@ -306,7 +319,7 @@ export default {
       cards: cardsOfDiagnosis(answer),
       asOf: answer.asOf,
       zone: answer.timeZone,
-      lacking: 'Nothing',
+      lacking: say('common.nothing'),
       context,
     });
     draw(
@@ -319,6 +332,6 @@ export default {
       attempts(answer),
       collect(answer),
     );
-    announce(`${words.verdict(answer.verdict)}. ${answer.summary} ${listed(answer.findings.length, 'finding')}.`);
+    announce(`${words.verdict(answer.verdict)}. ${answer.summary} ${findingsWords(answer.findings.length)}.`);
   },
 };

@@ -9,8 +9,9 @@ import { count, orNotReported, rate } from '../kit/format.js';
 import { addressOf } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
+import { say } from '../kit/say.js';
 
-const NO_PLACE = 'Place not reported';
+const NO_PLACE = say('incomplete.placeNotReported');
 
 /** All lines: rows first, in the catalogue's order. */
 function lines(report, links) {
@@ -45,7 +46,7 @@ function lines(report, links) {
     key: `other ${one.cause} ${one.section} ${one.action}`,
     row: null,
     section: one.section,
-    where: one.action ? words.action(one.action) : 'Another place',
+    where: one.action ? words.action(one.action) : say('incomplete.anotherPlace'),
     screen: null,
     platform: null,
     how: words.how(one.cause, one.shortestLimitMinutes, one.longestLimitMinutes),
@@ -59,7 +60,7 @@ function lines(report, links) {
     row: null,
     section: null,
     where: NO_PLACE,
-    screen: 'No sender reported where',
+    screen: say('incomplete.noSenderReportedWhere'),
     platform: null,
     how: null,
     abandoned: report.placeNotReported,
@@ -128,50 +129,63 @@ export function placesTable(report, links, parameters) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', null, 'Where and how people stop'),
-      h('p', { class: 'quiet' }, 'Lines without a row number are ways to end that the catalogue does not list.'),
-      h('div', { class: 'actions' }, order(null, 'Most first', !byNumber), order('catalogue', 'By number', byNumber)),
+      h('h2', null, say('incomplete.whereAndHowPeople')),
+      h('p', { class: 'quiet' }, say('incomplete.linesWithoutRowNumber')),
+      h(
+        'div',
+        { class: 'actions' },
+        order(null, say('incomplete.mostFirst'), !byNumber),
+        order('catalogue', say('incomplete.byNumber'), byNumber),
+      ),
     ),
     dataTable({
-      caption: 'Abandoned attempts by place and how it was left',
+      caption: say('incomplete.abandonedAttemptsByPlace'),
       hideCaption: true,
       class: 'places',
       key: (one) => one.key,
       columns: [
         {
           key: 'where',
-          label: 'Where',
+          label: say('common.where'),
           class: 'wrap',
           render: (one) => [one.where, one.screen && one.screen !== one.where ? h('small', null, one.screen) : null],
         },
         {
           key: 'abandoned',
-          label: 'Abandoned',
+          label: say('incomplete.abandoned'),
           numeric: true,
           render: (one) =>
             one.abandoned && one.href
               ? h(
                   'a',
-                  { href: one.href, 'aria-label': `${count(one.abandoned)} gave up at ${named(one)}` },
+                  {
+                    href: one.href,
+                    'aria-label': say('common.gaveUp', { count: count(one.abandoned), step: named(one) }),
+                  },
                   count(one.abandoned),
                 )
               : orNotReported(one.abandoned, count),
         },
-        { key: 'bar', label: h('span', { class: 'visually-hidden' }, 'Bar'), class: 'bar', render: bar },
+        { key: 'bar', label: h('span', { class: 'visually-hidden' }, say('common.bar')), class: 'bar', render: bar },
         {
           key: 'share',
-          label: 'Share',
+          label: say('incomplete.share'),
           numeric: true,
           render: (one) => rate(report.abandoned && one.abandoned !== null ? one.abandoned / report.abandoned : null),
         },
-        { key: 'how', label: 'How' },
-        { key: 'section', label: 'Section', render: (one) => (one.section ? words.section(one.section) : null) },
+        { key: 'how', label: say('incomplete.how') },
+        {
+          key: 'section',
+          label: say('common.section'),
+          render: (one) => (one.section ? words.section(one.section) : null),
+        },
         {
           key: 'platform',
-          label: 'Platform',
-          render: (one) => (one.platform === 'both' ? 'Both' : one.platform && words.platform(one.platform)),
+          label: say('common.platform'),
+          render: (one) =>
+            one.platform === 'both' ? say('incomplete.both') : one.platform && words.platform(one.platform),
         },
-        { key: 'row', label: 'Row', numeric: true },
+        { key: 'row', label: say('incomplete.row'), numeric: true },
       ],
       rows: list,
     }),
@@ -179,10 +193,11 @@ export function placesTable(report, links, parameters) {
       'p',
       { class: 'quiet' },
       report.abandoned === null
-        ? 'No sender that was active in these days reports when people give up.'
+        ? say('incomplete.noSenderActive')
         : [
-            `In total: ${count(report.abandoned)} abandoned. `,
-            h('a', { href: links({ outcome: 'abandoned' }) }, 'Show all'),
+            say('incomplete.inTotal', { count: count(report.abandoned) }),
+            ' ',
+            h('a', { href: links({ outcome: 'abandoned' }) }, say('incomplete.showAll')),
           ],
     ),
   );

@@ -6,11 +6,12 @@
  */
 
 import { h } from '../kit/dom.js';
-import { count, orNotReported, plural, rate } from '../kit/format.js';
+import { count, orNotReported, rate } from '../kit/format.js';
 import { addressOf } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
 import { filterOf, isOfOne, OF_ALL } from './one-value.js';
+import { say } from '../kit/say.js';
 
 /** Values that are listed; the others are one line. */
 const LISTED = 10;
@@ -63,7 +64,8 @@ export function slicesCard(slices, parameters, takes) {
   const alone = (one) =>
     addressOf('incomplete', { ...Object.fromEntries(parameters), by: null, ...filterOf(slices.by, one.value) });
   const rows = rest.values ? [...slices.values, { ...rest, isRest: true }] : slices.values;
-  const name = (one) => (one.isRest ? `${plural(rest.values, 'other')}` : (one.value ?? 'Not reported'));
+  const name = (one) =>
+    one.isRest ? say('count.others', { n: rest.values }) : (one.value ?? say('common.notReported'));
   const linked = (one, number, more) =>
     one.isRest || !number ? orNotReported(number, count) : h('a', { href: links(one, more) }, count(number));
   return h(
@@ -72,18 +74,16 @@ export function slicesCard(slices, parameters, takes) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', null, 'Who gives up'),
+      h('h2', null, say('incomplete.whoGivesUp')),
       h(
         'p',
         { class: 'quiet' },
-        slices.by === 'source'
-          ? 'An attempt counts once for each sender that took part in it.'
-          : 'As it was reported of each attempt, in all sections.',
+        slices.by === 'source' ? say('incomplete.attemptCountsOnce') : say('incomplete.asReportedEachAttempt'),
       ),
       h('div', { class: 'actions' }, kinds.map(choice)),
     ),
     dataTable({
-      caption: `Attempts by ${words.slice(slices.by)}`,
+      caption: say('incomplete.attemptsBy', { by: words.slice(slices.by) }),
       hideCaption: true,
       key: (one) => (one.isRest ? 'rest' : `value ${one.value}`),
       columns: [
@@ -93,31 +93,39 @@ export function slicesCard(slices, parameters, takes) {
           class: 'wrap',
           render: (one) => (one.isRest || !takes(slices.by) ? name(one) : h('a', { href: alone(one) }, name(one))),
         },
-        { key: 'initiated', label: 'Initiated', numeric: true, render: (one) => linked(one, one.initiated, {}) },
+        {
+          key: 'initiated',
+          label: say('common.initiated'),
+          numeric: true,
+          render: (one) => linked(one, one.initiated, {}),
+        },
         {
           key: 'abandoned',
-          label: 'Abandoned',
+          label: say('incomplete.abandoned'),
           numeric: true,
           render: (one) => linked(one, one.abandoned, { outcome: 'abandoned' }),
         },
         {
           key: 'rate',
-          label: 'Give up',
+          label: say('incomplete.giveUp'),
           numeric: true,
           render: (one) =>
             one.measured
-              ? [rate(one.incompleteRate), h('small', null, ` of ${count(one.measured)}`)]
+              ? [
+                  rate(one.incompleteRate),
+                  h('small', null, ' ', say('incomplete.ofSoMany', { count: count(one.measured) })),
+                ]
               : orNotReported(null, count),
         },
         {
           key: 'failed',
-          label: 'Failed',
+          label: say('common.failed'),
           numeric: true,
           render: (one) => linked(one, one.failed, { outcome: 'failed' }),
         },
         {
           key: 'action',
-          label: 'Most stop at',
+          label: say('incomplete.mostStop'),
           render: (one) =>
             one.action ? [words.action(one.action), h('small', null, ` ${count(one.stoppedThere)}`)] : null,
         },

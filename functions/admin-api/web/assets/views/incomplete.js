@@ -11,7 +11,7 @@ import { lineChart } from '../kit/line-chart.js';
 import { h, patch } from '../kit/dom.js';
 import { calendar, filterChips, filterForm, lastDays, OS_CHOICE, rangeIn } from '../kit/filters.js';
 import { askCoverage, coverageLine } from '../kit/coverage.js';
-import { addDays, count, dateIn, day, daysBetween, decimal, orNotReported, plural, rate } from '../kit/format.js';
+import { addDays, count, dateIn, day, daysBetween, orNotReported, rate } from '../kit/format.js';
 import { asOf, notice, pageHead, tile, tiles } from '../kit/parts.js';
 import { addressOf } from '../kit/address.js';
 import { summaryFirst } from '../file/summary-first.js';
@@ -21,83 +21,92 @@ import { askSlices, slicesCard } from './incomplete-slices.js';
 import { askedValue, isOfOne, VALUE_WORDS, valuePicker, valueWords } from './one-value.js';
 import { annotations } from './annotations.js';
 import { askWebEnrollment, webEnrollmentCard } from './web-enrollment.js';
+import { say, sayNodes } from '../kit/say.js';
 
 const PARAMETERS = ['from', 'to', 'os', 'section', ...Object.keys(VALUE_WORDS)];
 
-const NO_SECTION = 'No section reported';
+const NO_SECTION = say('incomplete.noSectionReported');
 
 /** Whether abandonment is unknown: no sender reports starts, and none reported an abandoned attempt. */
-const UNMEASURED =
-  'Not reported: no sender that was active in these days reports when people begin, so we cannot see who gave up.';
+const UNMEASURED = say('incomplete.noStarts');
 const isUnreported = (funnel) => funnel.length > 0 && funnel.every((step) => step.entered === null);
 const incompleteRate = (report) => orNotReported(report.incompleteRate, rate, report.initiated);
 
-const daysWords = (days) => (days === 1 ? 'the day before' : `the ${count(days)} days before`);
-
 /** The difference of two counts in words. */
 function countDifference(now, before, days) {
-  if (before === null) return `Not reported in ${daysWords(days)}`;
-  if (now === before) return `As many as in ${daysWords(days)}`;
-  const difference = Math.abs(now - before);
-  return `${count(difference)} ${now > before ? 'more' : 'fewer'} than in ${daysWords(days)} (${count(before)})`;
+  if (before === null) return say('incomplete.notReportedBefore', { n: days });
+  if (now === before) return say('incomplete.asMany', { n: days });
+  const shown = { n: days, difference: count(Math.abs(now - before)), before: count(before) };
+  return now > before ? say('incomplete.more', shown) : say('incomplete.fewer', shown);
 }
 
 /** The difference of two rates in words: percentage points. */
 function rateDifference(now, before, days) {
-  const was = `${incompleteRate(before)}, n = ${count(before.measured)}`;
-  if (now.incompleteRate === null || before.incompleteRate === null) return `In ${daysWords(days)}: ${was}`;
-  const points = Math.round((now.incompleteRate - before.incompleteRate) * 1000) / 10;
-  if (points === 0) return `The same as in ${daysWords(days)} (${was})`;
-  const unit = Math.abs(points) === 1 ? 'point' : 'points';
-  return `${decimal(Math.abs(points))} ${unit} ${points > 0 ? 'higher' : 'lower'} than in ${daysWords(days)} (${was})`;
+  const was = say('incomplete.rateOfN', { rate: incompleteRate(before), of: count(before.measured) });
+  if (now.incompleteRate === null || before.incompleteRate === null)
+    return say('incomplete.rateBefore', { n: days, was });
+  const difference = Math.round((now.incompleteRate - before.incompleteRate) * 1000) / 10;
+  if (difference === 0) return say('incomplete.sameRate', { n: days, was });
+  const points = say('count.points', { n: Math.abs(difference) });
+  return difference > 0
+    ? say('incomplete.higher', { n: days, points, was })
+    : say('incomplete.lower', { n: days, points, was });
+}
+
+/** What the rate is of. */
+function rateNote({ measured, initiated, abandonedMeasured }) {
+  if (measured === initiated) return say('incomplete.ofInitiated', { of: count(measured) });
+  const shown = { measured: count(measured), all: count(initiated) };
+  if (!measured) return say('incomplete.noneMeasured', shown);
+  return say('incomplete.ofMeasured', { ...shown, abandoned: count(abandonedMeasured) });
 }
 
 function tileRow(report, before, links) {
   const days = daysBetween(report.from, report.to);
   const compare = (member) => (before ? [countDifference(report[member], before[member], days), h('br')] : null);
   const link = (text, filter) => h('a', { href: links(filter) }, text);
-  const only = report.section ? ` in ${words.section(report.section).toLowerCase()}` : '';
+  const section = report.section ? words.section(report.section).toLowerCase() : null;
   return tiles(
     tile({
-      label: 'Initiated',
+      label: say('common.initiated'),
       value: count(report.initiated),
       href: links({ section: null }),
       note: [
         compare('initiated'),
-        `${count(report.completed)} completed, ${count(report.open)} still open`,
+        say('incomplete.completedAndOpen', {
+          completed: count(report.completed),
+          open: count(report.open),
+        }),
         report.onlyEndReported
-          ? [h('br'), `Of ${count(report.onlyEndReported)} no sender reports the start, so we cannot see who gave up`]
+          ? [
+              h('br'),
+              say('incomplete.onlyEnd', {
+                count: count(report.onlyEndReported),
+              }),
+            ]
           : null,
       ],
     }),
     tile({
-      label: `Incomplete${only}`,
+      label: section ? say('incomplete.incompleteIn', { section }) : say('incomplete.incomplete'),
       value: orNotReported(report.incomplete, count),
       href: report.incomplete === null ? null : links({ outcome: 'incomplete' }),
       note: [
         report.incomplete === null ? null : compare('incomplete'),
         report.abandoned === null
-          ? 'Give-ups not reported'
-          : link(`${count(report.abandoned)} abandoned`, { outcome: 'abandoned' }),
+          ? say('incomplete.giveUpsNotReported')
+          : link(say('incomplete.soManyAbandoned', { count: count(report.abandoned) }), { outcome: 'abandoned' }),
         ', ',
         report.failed === null
-          ? 'failures not reported'
-          : link(`${count(report.failed)} failed`, { outcome: 'failed' }),
+          ? say('incomplete.failuresNotReported')
+          : link(say('incomplete.soManyFailed', { count: count(report.failed) }), { outcome: 'failed' }),
       ],
     }),
     tile({
-      label: `Incomplete rate${only}`,
+      label: section ? say('incomplete.rateIn', { section }) : say('incomplete.rate'),
       value: incompleteRate(report),
       href: report.incompleteRate === null ? null : links({ outcome: 'abandoned' }),
-      note: [
-        report.measured === report.initiated
-          ? `n = ${count(report.measured)}: abandoned of initiated`
-          : `n = ${count(report.measured)} measured of ${count(report.initiated)}`,
-        report.measured && report.measured !== report.initiated
-          ? `: ${count(report.abandonedMeasured)} abandoned`
-          : null,
-        before ? [h('br'), rateDifference(report, before, days)] : null,
-      ],
+      note: [rateNote(report), before ? [h('br'), rateDifference(report, before, days)] : null],
     }),
   );
 }
@@ -107,8 +116,8 @@ function dailyChart(report, links, notes) {
   const sections = [...new Set(report.daily.map((one) => one.section))];
   const at = new Map(report.daily.map((one) => [`${one.date} ${one.section}`, one.abandoned]));
   return lineChart({
-    title: 'Abandoned attempts by section and day',
-    description: 'An attempt counts on the day it started.',
+    title: say('incomplete.abandonedAttemptsBySection'),
+    description: say('incomplete.attemptCountsOnDay'),
     days,
     series: sections.map((section) => ({
       name: section ? words.section(section) : NO_SECTION,
@@ -131,22 +140,21 @@ function funnelCard(report, links) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', null, 'Steps of attempts'),
+      h('h2', null, say('incomplete.stepsAttempts')),
       h(
         'p',
         { class: 'quiet' },
-        'Steps are in the order of time. Some steps exist only on some devices. ',
+        say('incomplete.stepsInOrder'),
+        ' ',
         report.withSteps < report.initiated
-          ? `Steps are reported of ${count(report.withSteps)} of ${plural(report.initiated, 'attempt')}.`
+          ? say('incomplete.stepsReported', { n: report.initiated, some: count(report.withSteps) })
           : null,
       ),
     ),
-    report.funnel && isUnreported(report.funnel)
-      ? h('p', { class: 'quiet' }, 'Not reported: no sender that was active in these days reports screens.')
-      : null,
+    report.funnel && isUnreported(report.funnel) ? h('p', { class: 'quiet' }, say('incomplete.noScreens')) : null,
     report.funnel && !isUnreported(report.funnel)
       ? funnel({
-          title: 'Steps: entered, went on, abandoned',
+          title: say('incomplete.stepsEnteredWent'),
           hideTitle: true,
           steps: report.funnel.map((step) => ({
             label: words.action(step.action),
@@ -159,14 +167,13 @@ function funnelCard(report, links) {
           })),
         })
       : null,
-    report.funnel ? null : h('p', { class: 'quiet pending' }, 'Loading…'),
+    report.funnel ? null : h('p', { class: 'quiet pending' }, say('common.loading')),
     h(
       'p',
       { class: 'quiet' },
-      'The end of a bar, in the other colour, shows attempts that were abandoned at the step. ',
-      report.slice
-        ? 'Median times are not kept for a part of the attempts.'
-        : 'The median counts attempts that went on.',
+      say('incomplete.endOfBar'),
+      ' ',
+      report.slice ? say('incomplete.medianTimesNotKept') : say('incomplete.medianCountsAttemptsWent'),
     ),
   );
 }
@@ -195,39 +202,39 @@ function keptNotice(report, tenant) {
   if (!kept) return null;
   const oldest = addDays(dateIn(report.asOf, report.timeZone), -kept);
   if (report.from >= oldest) return null;
-  return notice(
-    'information',
-    `Attempts are kept for ${count(kept)} days, so there are no numbers before ${day(oldest)}.`,
-  );
+  return notice('information', say('incomplete.kept', { days: count(kept), day: day(oldest) }));
 }
 
 function headline(report, links) {
-  const say = (...what) => h('p', { class: 'headline' }, what);
+  const line = (...what) => h('p', { class: 'headline' }, what);
   if (!report.initiated) {
-    return say('No enrollment started in these days. ', h('a', { href: addressOf('steps') }, 'First steps'));
+    return line(say('incomplete.noneStarted'), ' ', h('a', { href: addressOf('steps') }, say('view.firstSteps')));
   }
-  if (report.abandoned === null) return say('No sender reported whether anybody gave up in these days.');
+  if (report.abandoned === null) return line(say('incomplete.noGiveUps'));
   if (!report.abandoned && !report.measured) {
-    return say('Nobody chose to stop. No sender reported whether anybody left without a word.');
+    return line(say('incomplete.nobodyChose'));
   }
   if (!report.abandoned && report.onlyEndReported) {
-    return say(`Nobody gave up in the ${plural(report.measured, 'enrollment')} whose senders report it.`);
+    return line(say('incomplete.nobodyOfMeasured', { n: report.measured }));
   }
-  if (!report.abandoned) return say('Nobody gave up in these days.');
+  if (!report.abandoned) return line(say('incomplete.nobody'));
   const top = topPlace(report, links);
-  if (!top) return say('No sender reported where people stopped.');
+  if (!top) return line(say('incomplete.noPlaces'));
   if (top.equals > 1) {
-    const all = plural(report.abandoned, 'abandoned attempt');
-    return say(`${count(top.equals)} places have the most: ${count(top.abandoned)} each, of ${all}.`);
+    return line(
+      say('incomplete.placesEqual', {
+        n: report.abandoned,
+        places: count(top.equals),
+        each: count(top.abandoned),
+      }),
+    );
   }
-  return h(
-    'p',
-    { class: 'headline' },
-    'People stop most often at ',
-    h('strong', null, top.words),
-    ': ',
-    h('a', { href: top.href }, count(top.abandoned)),
-    ` of ${plural(report.abandoned, 'abandoned attempt')}.`,
+  return line(
+    sayNodes('incomplete.mostAt', {
+      n: report.abandoned,
+      place: h('strong', null, top.words),
+      count: h('a', { href: top.href }, count(top.abandoned)),
+    }),
   );
 }
 
@@ -260,10 +267,10 @@ export default {
         navigate,
         range,
         today,
-        choices: [OS_CHOICE, { name: 'section', label: 'Section', options: words.choices('section') }],
+        choices: [OS_CHOICE, { name: 'section', label: say('common.section'), options: words.choices('section') }],
         more: picker.fields(),
       });
-    if (isNew) patch(root, pageHead('Incomplete enrollments', 'Where people give up while enrolling a device'), form());
+    if (isNew) patch(root, pageHead(say('view.incompleteEnrollments'), say('incomplete.wherePeopleGiveUp')), form());
 
     let coverage = null;
     let web = null;
@@ -286,9 +293,14 @@ export default {
       patch(
         root,
         pageHead(
-          'Incomplete enrollments',
-          `${day(report.from)} to ${day(addDays(report.to, -1))}, ${words.platform(report.os ?? 'both')}. `,
-          isOfOne(parameters) ? `Only ${valueWords(parameters)}. ` : null,
+          say('view.incompleteEnrollments'),
+          say('incomplete.about', {
+            first: day(report.from),
+            last: day(addDays(report.to, -1)),
+            platform: words.platform(report.os ?? 'both'),
+          }),
+          ' ',
+          isOfOne(parameters) ? [say('common.only', { value: valueWords(parameters) }), ' '] : null,
           asOf(report.asOf, report.timeZone, report),
         ),
         form(),
@@ -297,13 +309,11 @@ export default {
         coverageLine(coverage),
         headline(report, links),
         tileRow(report, before, links),
-        before === null
-          ? h('p', { class: 'quiet' }, 'The period before is only partly kept, so there is nothing to compare with.')
-          : null,
+        before === null ? h('p', { class: 'quiet' }, say('incomplete.periodBeforeOnlyPartly')) : null,
         h(
           'section',
           { class: 'card', 'data-key': 'daily' },
-          h('h2', { class: report.abandoned === null ? null : 'visually-hidden' }, 'By day'),
+          h('h2', { class: report.abandoned === null ? null : 'visually-hidden' }, say('incomplete.byDay')),
           report.abandoned === null ? h('p', { class: 'quiet' }, UNMEASURED) : dailyChart(report, links, noted.notes()),
           noted.panel(today),
         ),
@@ -311,11 +321,7 @@ export default {
         funnelCard(report, links),
         slicesCard(slices, parameters, picker.takes),
         isOfOne(parameters)
-          ? h(
-              'p',
-              { class: 'quiet', 'data-key': 'not-kept' },
-              'Other models, versions, types, senders and tags, and web-based enrollment are not kept for a part of the attempts.',
-            )
+          ? h('p', { class: 'quiet', 'data-key': 'not-kept' }, say('incomplete.otherModelsVersionsTypes'))
           : webEnrollmentCard(web),
       );
     };
@@ -368,7 +374,12 @@ export default {
     const options = { signal, onPart: arrived, range: { from: range.from, to: range.to } };
     arrived(await summaryFirst(api, 'getIncompleteEnrollments', asked, options));
     await Promise.all([comparison, standing]);
-    const abandoned = orNotReported(newest.abandoned, (n) => `${count(n)} abandoned`);
-    if (!isNew) announce(`Of ${count(newest.initiated)} initiated: ${abandoned}.`);
+    const initiated = count(newest.initiated);
+    if (!isNew)
+      announce(
+        newest.abandoned === null
+          ? say('incomplete.saidNotReported', { initiated })
+          : say('incomplete.said', { initiated, abandoned: count(newest.abandoned) }),
+      );
   },
 };

@@ -5,20 +5,21 @@
  */
 
 import { h } from '../kit/dom.js';
-import { count, dateTime, day, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
+import { count, dateTime, day, orNotReported } from '../kit/format.js';
 import { tile, tiles } from '../kit/parts.js';
 import { addressOf } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
+import { say } from '../kit/say.js';
 
 const deviceTable = ({ devices, timeZone }) =>
   dataTable({
-    caption: 'Devices in limbo, newest first',
+    caption: say('limbo.devicesInLimboNewest'),
     key: (one) => `${one.why} ${one.enrollmentKey}`,
     columns: [
       {
         key: 'device',
-        label: 'Device and user',
+        label: say('common.deviceAndUser'),
         class: 'wrap',
         render: (one) => [
           h(
@@ -31,51 +32,61 @@ const deviceTable = ({ devices, timeZone }) =>
       },
       {
         key: 'why',
-        label: 'Why',
+        label: say('limbo.why'),
         class: 'wrap',
         render: (one) => [
-          one.why === 'left' ? `Left ${one.source}` : 'Registered, never started',
-          one.mayBeAt ? h('small', null, `${one.mayBeAt} reported it before, and may still have it`) : null,
+          one.why === 'left' ? say('limbo.leftSender', { source: one.source }) : say('limbo.registeredNeverStarted'),
+          one.mayBeAt ? h('small', null, say('limbo.reportedBeforeAndMay', { mayBeAt: one.mayBeAt })) : null,
         ],
       },
       {
         key: 'since',
-        label: 'Since',
+        label: say('common.since'),
         class: 'nowrap',
-        render: (one) => h('span', { title: dateTime(one.since, timeZone) }, plural(one.days, 'day')),
+        render: (one) => h('span', { title: dateTime(one.since, timeZone) }, say('count.days', { n: one.days })),
       },
-      { key: 'platformLabel', label: 'Platform', class: 'nowrap' },
-      { key: 'state', label: 'State', render: (one) => words.deviceState(one.state) },
+      { key: 'platformLabel', label: say('common.platform'), class: 'nowrap' },
+      { key: 'state', label: say('common.state'), render: (one) => words.deviceState(one.state) },
     ],
     rows: devices,
-    empty: 'No device is known to be in limbo.',
+    empty: say('limbo.noDeviceKnown'),
   });
 
 const sourceTable = ({ sources }) =>
   dataTable({
-    caption: 'Left, by sender',
+    caption: say('limbo.leftBySender'),
     key: (one) => one.source ?? 'none',
     columns: [
-      { key: 'source', label: 'Sender', class: 'wrap' },
-      { key: 'devices', label: 'Devices', numeric: true, render: (one) => count(one.devices) },
-      { key: 'removed', label: 'Left', numeric: true, render: (one) => orNotReported(one.removed, count) },
-      { key: 'notBack', label: 'Not back', numeric: true, render: (one) => orNotReported(one.notBack, count) },
+      { key: 'source', label: say('common.sender'), class: 'wrap' },
+      { key: 'devices', label: say('common.devices'), numeric: true, render: (one) => count(one.devices) },
+      {
+        key: 'removed',
+        label: say('limbo.leftDevices'),
+        numeric: true,
+        render: (one) => orNotReported(one.removed, count),
+      },
+      {
+        key: 'notBack',
+        label: say('limbo.notBack'),
+        numeric: true,
+        render: (one) => orNotReported(one.notBack, count),
+      },
     ],
     rows: sources,
-    empty: 'No sender reported a device.',
+    empty: say('limbo.noSenderReportedDevice'),
   });
 
 const dayTable = ({ byDay }) =>
   dataTable({
-    caption: 'Left and not back, by day',
+    caption: say('limbo.leftAndNotBack'),
     key: (one) => `${one.date} ${one.source}`,
     columns: [
-      { key: 'date', label: 'Day', class: 'nowrap', render: (one) => day(one.date) },
-      { key: 'source', label: 'Sender', class: 'wrap' },
-      { key: 'devices', label: 'Devices', numeric: true, render: (one) => count(one.devices) },
+      { key: 'date', label: say('common.day'), class: 'nowrap', render: (one) => day(one.date) },
+      { key: 'source', label: say('common.sender'), class: 'wrap' },
+      { key: 'devices', label: say('common.devices'), numeric: true, render: (one) => count(one.devices) },
     ],
     rows: byDay,
-    empty: 'No device left without coming back.',
+    empty: say('limbo.noDeviceLeftWithout'),
   });
 
 /**
@@ -91,12 +102,8 @@ export function limboCard(limbo, absent) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', null, 'In limbo'),
-      h(
-        'p',
-        { class: 'quiet' },
-        'Devices that left one MDM and are enrolled nowhere, or that are registered and never started',
-      ),
+      h('h2', null, say('limbo.inLimbo')),
+      h('p', { class: 'quiet' }, say('limbo.devicesLeftOneMdm')),
     ),
     limbo
       ? h(
@@ -104,32 +111,32 @@ export function limboCard(limbo, absent) {
           { class: 'stack' },
           tiles(
             tile({
-              label: 'Left, not back',
+              label: say('limbo.leftNotBack'),
               value: orNotReported(limbo.leftDevices, count),
               note: known
-                ? `since ${day(limbo.from)}; of these ${count(limbo.mayBeElsewhere)} may still be at another sender`
-                : 'no sender reports removals',
+                ? say('limbo.sinceOfThese', { day: day(limbo.from), count: count(limbo.mayBeElsewhere) })
+                : say('limbo.noSenderReportsRemovals'),
             }),
             tile({
-              label: 'Never started',
+              label: say('limbo.neverStarted'),
               value: orNotReported(limbo.notBegun, count),
               note:
                 limbo.notBegun === null
-                  ? 'no sender reported a registration'
-                  : `of ${count(limbo.registered)} registered, ${plural(limbo.afterDays, 'day')} ago or longer`,
+                  ? say('limbo.noSenderReportedRegistration')
+                  : say('limbo.registeredAgo', { n: limbo.afterDays, registered: count(limbo.registered) }),
             }),
           ),
           h(
             'details',
             { 'data-key': 'limbo-devices' },
-            h('summary', null, limbo.next ? `The newest ${count(limbo.devices.length)} devices` : 'The devices'),
+            h(
+              'summary',
+              null,
+              limbo.next ? say('limbo.newestDevices', { count: count(limbo.devices.length) }) : say('limbo.devices'),
+            ),
             h('div', { class: 'stack' }, deviceTable(limbo), known ? dayTable(limbo) : null, sourceTable(limbo)),
           ),
-          h(
-            'p',
-            { class: 'quiet' },
-            `No sender reports why a device left, so retired devices are included. What a sender cannot report is shown as ${NOT_REPORTED}, never as zero.`,
-          ),
+          h('p', { class: 'quiet' }, say('limbo.about')),
         )
       : h('p', { class: 'quiet' }, absent),
   );

@@ -13,6 +13,7 @@ import { addressOf, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
 import { byNearness } from './time-parts.js';
+import { say, sayNodes } from '../kit/say.js';
 
 /** Milliseconds from one refresh to the next. */
 const EVERY = 15_000;
@@ -22,22 +23,30 @@ const MOST = 200;
 const SOON = 10;
 
 function leftCell(one) {
-  if (one.left === null) return 'No limit';
-  if (one.left < 0) return badge('bad', 'Past its limit');
-  return one.left < SOON ? badge('warn', `${minutes(one.left)} left`) : minutes(one.left);
+  if (one.left === null) return say('live.noLimit');
+  if (one.left < 0) return badge('bad', say('live.pastLimit'));
+  return one.left < SOON ? badge('warn', say('live.left', { left: minutes(one.left) })) : minutes(one.left);
+}
+
+/** How many are enrolling, and how many of them have little time left. */
+function headline(rows, soon, areNewest) {
+  const enrolling = h('strong', null, count(rows));
+  const urgent = { enrolling, soon: h('strong', null, count(soon)), minutes: SOON };
+  if (areNewest) return soon ? sayNodes('live.newestAndSoon', urgent) : sayNodes('live.newest', { enrolling });
+  return soon ? sayNodes('live.enrollingAndSoon', urgent) : sayNodes('live.enrolling', { enrolling });
 }
 
 function table(rows, asOf) {
   return dataTable({
-    caption: 'Devices being enrolled, nearest to their limit first',
+    caption: say('live.devicesBeingEnrolledNearest'),
     hideCaption: true,
     class: 'live',
     key: (one) => one.enrollmentKey,
-    empty: 'Nobody is enrolling a device now.',
+    empty: say('common.nobodyEnrollingDeviceNow'),
     columns: [
       {
         key: 'device',
-        label: 'Device and user',
+        label: say('common.deviceAndUser'),
         class: 'wrap',
         render: (one) => {
           const path = one.attemptId ? `attempt/${segment(one.attemptId)}` : `session/${segment(one.sessionId)}`;
@@ -47,10 +56,10 @@ function table(rows, asOf) {
           ];
         },
       },
-      { key: 'left', label: 'Until its limit', class: 'nowrap', render: leftCell },
+      { key: 'left', label: say('live.untilLimit'), class: 'nowrap', render: leftCell },
       {
         key: 'stage',
-        label: 'Stage',
+        label: say('common.stage'),
         class: 'wrap',
         render: (one) => [
           one.stage ?? NOT_REPORTED,
@@ -59,12 +68,13 @@ function table(rows, asOf) {
       },
       {
         key: 'progress',
-        label: 'Progress',
-        render: (one) => progressBar(one.progress, `Progress of ${one.deviceName ?? one.enrollmentKey}`),
+        label: say('common.progress'),
+        render: (one) =>
+          progressBar(one.progress, say('common.progressOf', { device: one.deviceName ?? one.enrollmentKey })),
       },
       {
         key: 'startedAt',
-        label: 'Started',
+        label: say('common.started'),
         class: 'nowrap',
         render: (one) => ago(Math.max(0, (Date.parse(asOf) - Date.parse(one.startedAt)) / 1000)),
       },
@@ -86,16 +96,11 @@ export default {
       const soon = rows.filter((one) => one.left !== null && one.left < SOON).length;
       patch(
         root,
-        pageHead('Enrolling now', `${dateTimeSeconds(active.asOf, zone)} (${zone}), again every 15 seconds.`),
-        problem ? notice('warning', `The list could not be refreshed: ${problem.title ?? problem.message}.`) : null,
-        h(
-          'p',
-          { class: 'headline' },
-          h('strong', null, count(rows.length)),
-          active.next ? ' of the devices that are enrolling, the newest' : ' enrolling',
-          soon ? [', ', h('strong', null, count(soon)), ` with less than ${SOON} minutes until the limit`] : null,
-          '.',
-        ),
+        pageHead(say('view.enrollingNow'), say('live.again', { instant: dateTimeSeconds(active.asOf, zone), zone })),
+        problem
+          ? notice('warning', say('live.listCouldNotRefreshed', { problem: problem.title ?? problem.message }))
+          : null,
+        h('p', { class: 'headline' }, headline(rows.length, soon, active.next)),
         table(rows, active.asOf),
       );
     };

@@ -8,8 +8,9 @@
  */
 
 import { h, uniqueId } from '../kit/dom.js';
-import { count, plural } from '../kit/format.js';
+import { count } from '../kit/format.js';
 import * as words from '../kit/words.js';
+import { say } from '../kit/say.js';
 
 /** Values to choose from; the others can't be chosen together. */
 const LISTED = 200;
@@ -24,7 +25,7 @@ export const VALUE_WORDS = {
   enrollmentType: (value) => `${words.slice('enrollmentType')}: ${value}`,
   source: (value) => `${words.slice('source')}: ${value}`,
   tag: (value) => `${words.slice(value.split('=')[0])}: ${value.slice(value.indexOf('=') + 1)}`,
-  without: (value) => `${words.slice(value)}: not reported`,
+  without: (value) => say('oneValue.notReportedOf', { by: words.slice(value) }),
 };
 
 /**
@@ -128,7 +129,7 @@ export function valuePicker({ context: { api, signal, navigate }, path, operatio
     return [
       field(
         'only-by',
-        'Only of one',
+        say('oneValue.onlyOne'),
         h(
           'select',
           {
@@ -140,7 +141,7 @@ export function valuePicker({ context: { api, signal, navigate }, path, operatio
               else redraw();
             },
           },
-          h('option', { value: '' }, 'All attempts'),
+          h('option', { value: '' }, say('oneValue.allAttempts')),
           kinds.map(({ name, title }) => h('option', { value: name }, title)),
         ),
       ),
@@ -156,24 +157,20 @@ export function valuePicker({ context: { api, signal, navigate }, path, operatio
                   if (event.currentTarget.value) choose(event.currentTarget.value);
                 },
               },
-              h('option', { value: '' }, 'Choose…'),
-              chosen?.by === by && !isListed ? h('option', { value }, chosen.value ?? 'Not reported') : null,
+              h('option', { value: '' }, say('oneValue.choose')),
+              chosen?.by === by && !isListed ? h('option', { value }, chosen.value ?? say('common.notReported')) : null,
               answer.values.map((one) =>
                 h(
                   'option',
                   { value: one.value ?? NOTHING },
-                  `${one.value ?? 'Not reported'} (${count(one.initiated)})`,
+                  `${one.value ?? say('common.notReported')} (${count(one.initiated)})`,
                 ),
               ),
             ),
           )
         : null,
       by && answer.by === by && rest.values
-        ? h(
-            'p',
-            { class: 'quiet', 'data-key': 'only-rest' },
-            `Not listed: ${plural(rest.values, 'value')} with few attempts each. They can’t be chosen together.`,
-          )
+        ? h('p', { class: 'quiet', 'data-key': 'only-rest' }, say('oneValue.notListedValues', { n: rest.values }))
         : null,
     ];
   };

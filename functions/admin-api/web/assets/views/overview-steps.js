@@ -12,7 +12,7 @@ import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
 import { say } from '../kit/say.js';
 
-const REST = say('overview.atNoStepOr');
+const REST = say('overview.atNoStep');
 
 /** The words of a way: its screen, if it has one of its own, and how it was left. */
 function wayWords(way) {
@@ -65,7 +65,7 @@ export function stepsTable(overview, links) {
   const name = (step) => (step.action ? words.action(step.action) : REST);
   const isAll = (step) => waysOf(step).reduce((sum, way) => sum + way.abandoned, 0) === step.gaveUp;
   return dataTable({
-    caption: say('overview.stepsWhatBecameOf'),
+    caption: say('overview.stepsWhatBecameWho'),
     hideCaption: true,
     class: 'steps',
     key: (step) => step.action ?? 'rest',
@@ -82,7 +82,7 @@ export function stepsTable(overview, links) {
             { class: 'step-ways', 'data-key': step.action ?? 'rest' },
             h('summary', null, name(step)),
             wayList(ways, links),
-            isAll(step) ? null : h('p', { class: 'quiet' }, say('overview.thoseOfSendersThat')),
+            isAll(step) ? null : h('p', { class: 'quiet' }, say('overview.sendersReportNoScreens')),
           );
         },
       },
@@ -118,7 +118,7 @@ export function stepsTable(overview, links) {
                 'a',
                 {
                   href: links({ action: step.action, section: null, outcome: 'abandoned' }),
-                  'aria-label': say('common.gaveUpAt', { count: count(step.gaveUp), step: name(step) }),
+                  'aria-label': say('common.gaveUp', { count: count(step.gaveUp), step: name(step) }),
                 },
                 count(step.gaveUp),
               )
@@ -128,7 +128,7 @@ export function stepsTable(overview, links) {
       { key: 'notReported', label: words.term('notReported'), numeric: true, render: shown('notReported') },
       {
         key: 'rate',
-        label: say('overview.gaveUpOfReached'),
+        label: say('overview.gaveUpReached'),
         numeric: true,
         render: (step) =>
           known(step.rate)
@@ -145,7 +145,7 @@ export function stepsTable(overview, links) {
         render: (step) => {
           const was = step.action ? before.get(step.action) : null;
           return known(was?.rate)
-            ? [rate(was.rate), h('small', null, say('overview.ofAttempts', { n: was.reached }))]
+            ? [rate(was.rate), h('small', null, say('overview.attempts', { n: was.reached }))]
             : NONE;
         },
       },

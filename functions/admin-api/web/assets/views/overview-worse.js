@@ -127,7 +127,7 @@ function worseList(answer, caption, compared) {
           ),
         ],
       },
-      { key: 'since', label: say('overview.since'), render: (one) => day(one.since) },
+      { key: 'since', label: say('common.since'), render: (one) => day(one.since) },
     ],
     rows: answer.worse,
   });
@@ -171,10 +171,10 @@ export function worseCard(answers) {
     worseList(answer, say('overview.worse'), (n) =>
       answer.slice ? say('overview.noStep', { n }) : say('overview.noFailure', { n }),
     ),
-    answer.slice ? h('p', { class: 'quiet' }, say('overview.failuresProfilesAppsAnd')) : null,
+    answer.slice ? h('p', { class: 'quiet' }, say('overview.failuresProfilesApps')) : null,
     answers.slices
       ? [
-          h('h3', null, say('overview.onWhichDevicesFrom')),
+          h('h3', null, say('overview.onWhichDevices')),
           worseList(answers.slices, say('overview.worseSlices'), (n) => say('overview.noSlice', { n })),
         ]
       : null,

@@ -42,7 +42,7 @@ function comparison({ comparison: name, least, periods: [now, before] }, links) 
 
 function worst(overview, links) {
   const step = overview.steps.find((one) => one.period === 'now' && one.action && one.action === overview.worstStep);
-  if (!step) return say('overview.noStepIsClearly');
+  if (!step) return say('overview.noStepClearlyWorst');
   return sayNodes('overview.worstStep', {
     step: h('strong', null, words.action(step.action)),
     share: h(
@@ -92,7 +92,7 @@ function tileRow(overview, links) {
     });
   return tiles(
     tile({
-      label: say('overview.initiated'),
+      label: say('common.initiated'),
       value: count(now.initiated),
       href: links({ section: null }),
       note: [
@@ -113,8 +113,8 @@ function weeksCard(overview, links, notes, panel) {
     { class: 'card', 'data-key': 'weeks' },
     h('h2', null, say('overview.weekByWeek')),
     weekChart({
-      title: say('overview.shareOfAttemptsThat'),
-      description: say('overview.theUprightLineIs'),
+      title: say('overview.shareAttemptsGivenUp'),
+      description: say('overview.uprightLine95Interval'),
       weeks: overview.weeks,
       rateName: say('overview.givenUp'),
       parts: [
@@ -184,7 +184,7 @@ export default {
         range,
         today: yesterday,
         compare: overview ? { from: overview.compareFrom, to: overview.compareTo } : { from: null, to: null },
-        choices: [OS_CHOICE, { name: 'section', label: say('overview.section'), options: words.choices('section') }],
+        choices: [OS_CHOICE, { name: 'section', label: say('common.section'), options: words.choices('section') }],
         more: picker.fields(),
       });
     if (isNew) patch(root, pageHead(say('view.overview'), say('overview.howManyGiveUp')), form(null));
@@ -216,7 +216,7 @@ export default {
             before: span(newest.compareFrom, newest.compareTo),
           }),
           ' ',
-          isOfOne(parameters) ? [say('overview.only', { value: valueWords(parameters) }), ' '] : null,
+          isOfOne(parameters) ? [say('common.only', { value: valueWords(parameters) }), ' '] : null,
           newest.leftOut ? [say('overview.leftOut', { day: day(newest.leftOut) }), ' '] : null,
           asOf(newest.asOf, newest.timeZone, newest),
         ),

@@ -7,11 +7,11 @@
 
 import { addressOf } from '../kit/address.js';
 import { h, patch } from '../kit/dom.js';
-import { plural } from '../kit/format.js';
 import { asOf, notice, pageHead } from '../kit/parts.js';
 import { cardsOfDiagnosis, cardsOfFile } from './device-cards-words.js';
 import { deviceCards } from './device-cards.js';
 import { attemptId } from './diagnostics-words.js';
+import { say } from '../kit/say.js';
 
 /** Most devices whose latest attempts are asked for, for what their failures mean. */
 const MOST_DETAILS = 20;
@@ -33,7 +33,7 @@ export default {
     const { root, api, parameters, signal, tenant } = context;
     const user = parameters.get('user');
     if (!user) {
-      patch(root, pageHead('A person'), notice('information', 'Search for a person by Ctrl+K.'));
+      patch(root, pageHead(say('view.person')), notice('information', say('person.searchForPerson')));
       return;
     }
     const answer = await api.get('diagnose', { user }, { signal });
@@ -44,22 +44,23 @@ export default {
     const all = isFile ? { user, os: 'all' } : { user };
     patch(
       root,
-      pageHead(`Devices of ${user}`, asOf(answer.asOf, zone, answer)),
+      pageHead(say('person.devicesOf', { user }), asOf(answer.asOf, zone, answer)),
       h(
         'p',
         { 'data-key': 'links' },
-        cards.length ? `${plural(cards.length, 'device')}. ` : 'Nothing was reported of this person. ',
+        cards.length ? say('person.devices', { n: cards.length }) : say('person.nothingReported'),
+        ' ',
         h(
           'a',
           { href: addressOf(isFile ? 'attempts' : 'diagnostics', all) },
-          isFile ? 'All attempts of this person' : 'The whole diagnosis',
+          isFile ? say('person.allAttemptsPerson') : say('person.wholeDiagnosis'),
         ),
       ),
       deviceCards({
         cards,
         asOf: answer.asOf,
         zone,
-        lacking: isFile ? 'The file has no advice for this' : 'Nothing',
+        lacking: isFile ? say('person.fileHasNoAdvice') : say('common.nothing'),
         context,
       }),
     );

@@ -63,7 +63,7 @@ function summary({ status }) {
   );
   states.classList.add('states');
   const whole = tiles(
-    tile({ label: say('common.devices'), value: count(status.devices), note: say('status.eachDeviceIsIn') }),
+    tile({ label: say('common.devices'), value: count(status.devices), note: say('status.eachDeviceInOne') }),
     tile({
       label: words.term('firstTimeRight'),
       value: orNotReported(first.rate, rate, status.devices - status.pending),
@@ -81,7 +81,7 @@ function activeTable({ active, status }) {
     columns: [
       {
         key: 'device',
-        label: say('status.deviceAndUser'),
+        label: say('common.deviceAndUser'),
         class: 'wrap',
         render: (one) => {
           const name = one.deviceName ?? one.enrollmentKey;
@@ -91,13 +91,13 @@ function activeTable({ active, status }) {
       },
       {
         key: 'progress',
-        label: say('status.progress'),
+        label: say('common.progress'),
         render: (one) =>
-          progressBar(one.progress, say('status.progressOf', { device: one.deviceName ?? one.enrollmentKey })),
+          progressBar(one.progress, say('common.progressOf', { device: one.deviceName ?? one.enrollmentKey })),
       },
       {
         key: 'stage',
-        label: say('status.stage'),
+        label: say('common.stage'),
         class: 'wrap',
         render: (one) => [
           one.stage ?? NOT_REPORTED,
@@ -106,19 +106,19 @@ function activeTable({ active, status }) {
       },
       {
         key: 'platformLabel',
-        label: say('status.platform'),
+        label: say('common.platform'),
         class: 'nowrap',
         render: (one) => one.platformLabel ?? one.platformWords,
       },
       {
         key: 'startedAt',
-        label: say('status.started'),
+        label: say('common.started'),
         class: 'nowrap',
         render: (one) => ago(Math.max(0, (Date.parse(status.asOf) - Date.parse(one.startedAt)) / 1000)),
       },
     ],
     rows: active.active,
-    empty: say('status.nobodyIsEnrollingA'),
+    empty: say('common.nobodyEnrollingDeviceNow'),
   });
 }
 
@@ -128,7 +128,7 @@ function platformTable({ status }) {
     hideCaption: true,
     key: (one) => one.platform ?? 'none',
     columns: [
-      { key: 'platform', label: say('status.platform'), render: (one) => one.platform ?? say('status.notReported') },
+      { key: 'platform', label: say('common.platform'), render: (one) => one.platform ?? say('common.notReported') },
       { key: 'total', label: say('status.devicesNow'), numeric: true, render: (one) => count(one.total) },
       {
         key: 'last7Days',
@@ -208,7 +208,7 @@ function failureItem(one) {
     h(
       'div',
       { class: 'item-head' },
-      one.abandoned ? badge('warn', say('status.cancelled')) : badge('bad', say('status.failed')),
+      one.abandoned ? badge('warn', say('status.cancelled')) : badge('bad', say('common.failed')),
       h(
         'strong',
         null,
@@ -236,7 +236,7 @@ function failureItem(one) {
       : h(
           'details',
           null,
-          h('summary', null, say('status.whatToDo')),
+          h('summary', null, say('common.whatToDo')),
           one.message ? h('p', { class: 'quiet' }, say('status.message', { message: one.message })) : null,
           adviceList(one.advice ?? []),
         ),
@@ -245,17 +245,17 @@ function failureItem(one) {
 
 function reasonsList({ failures }) {
   return barList({
-    title: say('status.commonestReasonsOfFailures'),
+    title: say('status.commonestReasonsFailures'),
     hideTitle: true,
     labelHeading: say('status.reason'),
-    valueHeading: say('status.failed'),
+    valueHeading: say('common.failed'),
     noteHeading: say('status.category'),
     rows: failures.reasons.map((one) => ({
       label: [one.reason ?? say('status.noReasonReported'), one.code ? [' ', h('code', null, one.code)] : null],
       value: one.count,
       note: one.category ? words.failureCategory(one.category) : null,
     })),
-    empty: say('status.noFailureWasReported'),
+    empty: say('status.noFailureReported'),
   });
 }
 
@@ -267,7 +267,7 @@ function profilesTable({ status }) {
     columns: [
       {
         key: 'displayName',
-        label: say('status.profile'),
+        label: say('common.profile'),
         class: 'wrap',
         render: (one) => [
           isFile()
@@ -296,7 +296,7 @@ const notInSummary = (said) => h('p', { class: 'quiet' }, said);
 /** The reason why an answer about single devices is missing. */
 function notThere(file) {
   if (file?.kind === 'summary') return say('status.noDevices');
-  return file ? say('status.thisFileWasMade') : say('status.theseNumbersAreNot');
+  return file ? say('status.fileMadeByVersion') : say('status.numbersNotAvailableYet');
 }
 
 export default {
@@ -389,7 +389,7 @@ export default {
           ],
           active ? activeTable(data) : notInSummary(say('status.noDevices')),
         ),
-        card('platforms', say('status.byPlatform'), say('status.allDaysAreThe'), platformTable(data)),
+        card('platforms', say('status.byPlatform'), say('status.allDaysDaysKept'), platformTable(data)),
         limboCard(data.limbo, notThere(file)),
         h(
           'div',
@@ -406,7 +406,7 @@ export default {
                     { class: 'item-list', role: 'list' },
                     failures.failures.map((one) => failureItem(one)),
                   )
-                : h('p', { class: 'quiet' }, say('status.noFailureWasReported')),
+                : h('p', { class: 'quiet' }, say('status.noFailureReported')),
           ),
           h(
             'div',
@@ -438,7 +438,7 @@ export default {
       }
       if (signal.aborted) return;
       draw();
-      if (isAsked) announce(shown.problem ? say('status.theNumbersCouldNot') : say('status.refreshed'));
+      if (isAsked) announce(shown.problem ? say('status.numbersCouldNotRefreshed') : say('status.refreshed'));
       plan();
     };
 

@@ -9,11 +9,12 @@
 
 import { addressOf } from '../kit/address.js';
 import { h, patch, uniqueId } from '../kit/dom.js';
-import { dateTimeSeconds, plural } from '../kit/format.js';
+import { dateTimeSeconds } from '../kit/format.js';
 import { badge, notice, pageHead } from '../kit/parts.js';
 import * as words from '../kit/words.js';
 import { accountNavigation, inOneLine, whyReadOnly } from './account-parts.js';
 import { makeSecret, senderChoice, setupPanel } from './sender-setup.js';
+import { say } from '../kit/say.js';
 
 /** Milliseconds between looks. */
 const EVERY = 3_000;
@@ -49,7 +50,7 @@ export default {
       try {
         shown.made = await makeSecret(api, shown.source, signal);
         await load();
-        announce('The settings are made. The secret is shown only now.');
+        announce(say('firstSteps.settingsMadeSecretShown'));
       } catch (error) {
         if (error.name === 'AbortError') return;
         shown.problem = inOneLine(error);
@@ -63,9 +64,11 @@ export default {
       if (isStored()) {
         return notice(
           'success',
-          h('strong', null, 'The first event was received. '),
-          `${plural(shown.devices, 'device')} so far. `,
-          h('a', { href: addressOf('status') }, 'See where the devices stand'),
+          h('strong', null, say('firstSteps.received')),
+          ' ',
+          say('firstSteps.soFar', { n: shown.devices }),
+          ' ',
+          h('a', { href: addressOf('status') }, say('firstSteps.seeWhereDevicesStand')),
         );
       }
       const refused = sources.filter((one) => one.lastRefusal);
@@ -74,15 +77,23 @@ export default {
         h(
           'p',
           { role: 'status' },
-          badge('busy', 'Waiting'),
+          badge('busy', say('firstSteps.waiting')),
+          ' ',
           heard
-            ? ` Something arrived ${dateTimeSeconds(heard, timeZone)}, and nothing of it was an event to store.`
-            : ' Nothing has arrived yet. Requests without a valid secret are not counted.',
+            ? say('firstSteps.nothingToStore', {
+                instant: dateTimeSeconds(heard, timeZone),
+              })
+            : say('firstSteps.nothingYet'),
         ),
         refused.map((one) =>
           notice(
             'warning',
-            h('strong', null, `${one.title}: refused ${dateTimeSeconds(one.lastRefusal.at, timeZone)}, `),
+            h(
+              'strong',
+              null,
+              say('firstSteps.refused', { sender: one.title, instant: dateTimeSeconds(one.lastRefusal.at, timeZone) }),
+            ),
+            ' ',
             words.refusal(one.lastRefusal.reason),
             [one.lastRefusal.field, one.lastRefusal.problem].some(Boolean)
               ? `: ${[one.lastRefusal.field, one.lastRefusal.problem].filter(Boolean).join(' ')}`
@@ -96,7 +107,7 @@ export default {
       h(
         'li',
         { 'data-key': name, class: 'card' },
-        h('h2', null, `${number}. ${words.firstStep(name)} `, isDone ? badge('good', 'Done') : null),
+        h('h2', null, `${number}. ${words.firstStep(name)} `, isDone ? badge('good', say('firstSteps.done')) : null),
         content,
       );
 
@@ -107,7 +118,7 @@ export default {
       const isMade = isStored() || shown.made !== null || offered.some((one) => one.ownSecret && one.secrets > 0);
       patch(
         root,
-        pageHead('First steps', `Until ${tenant.tenant} has its first numbers`),
+        pageHead(say('view.firstSteps'), say('firstSteps.until', { organisation: tenant.tenant })),
         accountNavigation('steps'),
         readOnly ? notice('information', readOnly) : null,
         shown.problem ? notice('problem', shown.problem) : null,
@@ -132,7 +143,7 @@ export default {
                       draw();
                     },
                   }),
-                  h('button', { type: 'submit', class: 'primary' }, 'Make its settings'),
+                  h('button', { type: 'submit', class: 'primary' }, say('firstSteps.makeSettings')),
                 ),
           ),
           step(
@@ -141,7 +152,7 @@ export default {
             isMade,
             shown.made
               ? setupPanel(shown.made, chosen, announce)
-              : h('p', { class: 'quiet' }, 'They appear here, with an address and a secret of their own.'),
+              : h('p', { class: 'quiet' }, say('firstSteps.theyAppearHere')),
           ),
           step(3, 'event', isStored(), waiting()),
         ),
@@ -156,7 +167,7 @@ export default {
         await load().catch(() => {});
         if (signal.aborted) return;
         draw();
-        if (isStored()) announce('The first event was received.');
+        if (isStored()) announce(say('firstSteps.received'));
         plan();
       }, EVERY);
     };
