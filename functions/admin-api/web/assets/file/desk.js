@@ -182,6 +182,6 @@ export function notInFile({ view, rest }) {
   return [
     pageHead(view.title),
     notice('information', say('file.needsServerReportFile')),
-    attempts ? h('p', null, h('a', { href: attempts }, say('file.allAttemptsDevice'))) : null,
+    attempts ? h('p', null, h('a', { href: attempts }, say('common.allAttemptsDevice'))) : null,
   ];
 }

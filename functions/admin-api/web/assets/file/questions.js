@@ -65,7 +65,7 @@ export async function answer(file, name, parameters, options) {
   const values = given(parameters);
   const known = Object.keys(JSON.parse(head.parameters));
   if ([...values.keys()].some((one) => !known.includes(one))) {
-    throw malformed(say('file.knownParameters', { known: known.join(', ') || say('file.none') }));
+    throw malformed(say('file.knownParameters', { known: known.join(', ') || say('common.none') }));
   }
   const bound = Object.fromEntries([...values].map(([one, value]) => [`:${one}`, value]));
   const [refused] = await file.rows(head.refusal, bound, options);

@@ -116,7 +116,7 @@ export function funnel({ title, hideTitle, steps, empty = say('chart.noStepRepor
       numeric: true,
       render: (step) => {
         const text = reported('abandoned')(step);
-        return linked(step.href, text, say('common.gaveUp', { count: text, step: step.label }));
+        return linked(step.href, text, say('common.gaveUpAt', { count: text, step: step.label }));
       },
     },
     {

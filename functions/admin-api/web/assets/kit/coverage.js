@@ -58,12 +58,12 @@ export function senderTable(senders) {
     ...REPORTS.map((key) => ({
       key,
       label: report(key),
-      render: (one) => (one[key] ? say('coverage.yes') : say('coverage.no')),
+      render: (one) => (one[key] ? say('common.yes') : say('common.no')),
     })),
     {
       key: 'deviceTime',
       label: say('coverage.clock'),
-      render: (one) => (one.deviceTime ? say('coverage.devices') : say('coverage.servers')),
+      render: (one) => (one.deviceTime ? say('coverage.deviceClock') : say('coverage.serverClock')),
     },
     ofCoverage && {
       key: 'lacks',

@@ -55,7 +55,7 @@ export function formFields(fields, values, onInput = () => {}) {
     const common = { id: ids.input, name, 'aria-describedby': describedBy, 'aria-required': required ? 'true' : null };
     const error = h('p', { class: 'field-error', id: ids.error });
     const below = [hint ? h('p', { class: 'esp-hint', id: ids.hint }, hint) : null, error];
-    const words = required ? [label, h('span', { class: 'quiet' }, ' ', say('form.required'))] : label;
+    const words = required ? [label, h('span', { class: 'quiet' }, ' ', say('common.required'))] : label;
     const text = (attributes) =>
       h('input', {
         autocomplete: 'off',
@@ -171,7 +171,7 @@ export function formFields(fields, values, onInput = () => {}) {
           continue;
         }
         for (const each of part.marked) each.setAttribute('aria-invalid', 'true');
-        part.error.textContent = say('form.itProblem', { problem: one.problem });
+        part.error.textContent = say('common.itProblem', { problem: one.problem });
         first ??= part;
       }
       first?.marked[0]?.focus();

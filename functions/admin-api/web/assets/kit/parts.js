@@ -28,7 +28,8 @@ export function pageHead(title, ...more) {
  * @param {any} [answer] the answer, of which more may be to say
  * @returns {string} As of 21 Nov 2026, 10:03 (UTC)
  */
-export const asOf = (iso, zone, answer) => say('parts.as', { instant: dateTime(iso, zone), zone, more: marks(answer) });
+export const asOf = (iso, zone, answer) =>
+  say('parts.asOf', { instant: dateTime(iso, zone), zone, more: marks(answer) });
 
 /** @param {any} answer @returns {string} what is to be said of all of it: nothing, as a rule */
 export function marks(answer) {

@@ -22,7 +22,7 @@ export function suggestions(text, found, isFile, views) {
   const person = (name) => addressOf(isFile ? 'person' : 'diagnostics', { user: name });
   const groups = [
     {
-      title: say('search.people'),
+      title: say('common.people'),
       entries: (found?.people ?? []).map((one) => ({
         label: one.userPrincipalName,
         note: say('count.devices', { n: one.devices }),

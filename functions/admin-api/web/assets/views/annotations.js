@@ -187,7 +187,7 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
             autocomplete: 'off',
             placeholder: say('annotations.termsUseChanged'),
           }),
-          h('button', { type: 'submit' }, editing ? say('annotations.save') : say('annotations.write')),
+          h('button', { type: 'submit' }, editing ? say('common.save') : say('annotations.write')),
           editing
             ? h(
                 'button',
@@ -239,7 +239,7 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
                         document.getElementById(ids.text)?.focus();
                       },
                     },
-                    say('annotations.change'),
+                    say('common.change'),
                   ),
                   ' ',
                   h(

@@ -7,6 +7,7 @@
 
 import { h, uniqueId } from '../kit/dom.js';
 import { entries, idOf } from './profile-fields.js';
+import { say } from '../kit/say.js';
 
 /**
  * @param {object} options
@@ -20,7 +21,7 @@ export function appPicker({ apps, read, write, announce }) {
   const names = new Map(apps.map((one) => [one.id.toLowerCase(), one.name]));
   const nameOf = (id) => names.get(id.toLowerCase()) ?? id;
   const ids = { input: uniqueId('app'), list: uniqueId('apps'), error: uniqueId('error') };
-  const chosen = h('ul', { class: 'chips', role: 'list', 'aria-label': 'Apps to wait for' });
+  const chosen = h('ul', { class: 'chips', role: 'list', 'aria-label': say('appPicker.appsToWait') });
   const error = h('p', { class: 'field-error', id: ids.error });
   let isOff = false;
   const add = () => {
@@ -30,7 +31,7 @@ export function appPicker({ apps, read, write, announce }) {
     const before = entries(read());
     if (!before.some((one) => one.toLowerCase() === id.toLowerCase())) write([...before, id].join('\n'));
     input.value = '';
-    announce(`${nameOf(id)} is added.`);
+    announce(say('appPicker.isAdded', { app: nameOf(id) }));
     input.focus();
   };
   const input = h('input', {
@@ -47,7 +48,7 @@ export function appPicker({ apps, read, write, announce }) {
       add();
     },
   });
-  const button = h('button', { type: 'button', onclick: add }, 'Add');
+  const button = h('button', { type: 'button', onclick: add }, say('appPicker.add'));
   const update = (off) => {
     isOff = off;
     input.disabled = off;
@@ -65,18 +66,18 @@ export function appPicker({ apps, read, write, announce }) {
               type: 'button',
               class: 'small',
               disabled: isOff,
-              'aria-label': `Remove ${nameOf(id)}`,
+              'aria-label': say('appPicker.removeApp', { app: nameOf(id) }),
               onclick: () => {
                 write(
                   entries(read())
                     .filter((one) => one !== id)
                     .join('\n'),
                 );
-                announce(`${nameOf(id)} is removed.`);
+                announce(say('appPicker.isRemoved', { app: nameOf(id) }));
                 input.focus();
               },
             },
-            'Remove',
+            say('common.remove'),
           ),
         ),
       ),
@@ -86,7 +87,7 @@ export function appPicker({ apps, read, write, announce }) {
     'div',
     { class: 'app-picker' },
     chosen,
-    h('label', { for: ids.input }, 'Add an app by its name'),
+    h('label', { for: ids.input }, say('appPicker.addAppByName')),
     h('div', { class: 'app-add' }, input, button),
     h(
       'datalist',

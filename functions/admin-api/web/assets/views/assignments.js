@@ -13,6 +13,7 @@ import { addressOf, segment } from '../kit/address.js';
 import { espRule } from '../kit/words.js';
 import { espNavigation, whyReadOnly } from './esp-parts.js';
 import { targetKind, targetWords } from './profiles-api.js';
+import { say, sayNodes } from '../kit/say.js';
 
 const MOST = 200;
 const MOST_RULE = 3072;
@@ -24,14 +25,14 @@ const TYPES = {
   allUsers: 'allLicensedUsersAssignmentTarget',
 };
 const TARGETS = {
-  group: 'A group',
+  group: say('assignments.group'),
   allDevices: espRule('allDevices'),
   allUsers: espRule('allLicensedUsers'),
 };
 const FILTERS = {
-  none: 'No filter',
-  include: 'Only devices that a filter matches',
-  exclude: 'Not devices that a filter matches',
+  none: say('assignments.noFilter'),
+  include: say('assignments.onlyDevicesFilterMatches'),
+  exclude: say('assignments.notDevicesFilterMatches'),
 };
 
 /** An assignment as the form has it. */
@@ -67,35 +68,40 @@ const MEMBERS = {
   [`${FILTER}Id`]: 'filterId',
   [`${FILTER}Rule`]: 'rule',
 };
+const memberOf = (name) => Object.keys(MEMBERS).find((member) => MEMBERS[member] === name);
 const LABELS = {
-  kind: 'Assigned to',
-  groupId: 'Id of the group',
-  groupName: 'Name of the group',
-  filter: 'Filter',
-  filterId: 'Id of the filter',
-  rule: 'Rule of the filter',
+  kind: say('common.assignedTo'),
+  groupId: say('assignments.idGroup'),
+  groupName: say('assignments.nameGroup'),
+  filter: say('assignments.filter'),
+  filterId: say('assignments.idFilter'),
+  rule: say('assignments.ruleFilter'),
 };
 
 function help() {
-  const example = '(device.model -startsWith "Surface") and not (device.deviceOwnership -eq "Personal")';
   return h(
     'details',
     null,
-    h('summary', null, 'What a rule may say'),
+    h('summary', null, say('assignments.whatRuleMaySay')),
     h(
       'p',
       null,
-      'Properties: ',
-      h('code', null, 'model, manufacturer, osVersion, operatingSystemSKU, deviceOwnership, enrollmentProfileName'),
-      '. Comparisons: ',
-      h('code', null, '-eq -ne -in -notIn -startsWith -contains -notContains'),
-      ', joined by ',
-      h('code', null, '-and -or -not'),
-      '. For example ',
-      h('code', null, example),
-      '.',
+      sayNodes('assignments.ruleHelp', {
+        properties: h(
+          'code',
+          null,
+          'model, manufacturer, osVersion, operatingSystemSKU, deviceOwnership, enrollmentProfileName',
+        ),
+        comparisons: h('code', null, '-eq -ne -in -notIn -startsWith -contains -notContains'),
+        joins: h('code', null, '-and -or -not'),
+        example: h(
+          'code',
+          null,
+          '(device.model -startsWith "Surface") and not (device.deviceOwnership -eq "Personal")',
+        ),
+      }),
     ),
-    h('p', null, 'Graph gives only the id of a filter. Without the rule the assignment is ignored.'),
+    h('p', null, say('assignments.graphGivesOnlyId')),
   );
 }
 
@@ -120,14 +126,12 @@ export async function showAssignments(context, id) {
   const { root, api, signal, announce } = context;
   let answer = await api.getWithEtag('getEspProfile', { id }, { signal });
   const { isDefault } = answer.body;
-  const readOnly = isDefault
-    ? 'The default profile can’t be assigned: it applies if no other does.'
-    : whyReadOnly(context);
+  const readOnly = isDefault ? say('assignments.defaultProfileCantAssigned') : whyReadOnly(context);
   const list = answer.body.assignments.map(read);
   const groups = await knownGroups(api, signal);
   const ids = { groups: uniqueId('groups') };
   const word = h('div', { class: 'esp-word' });
-  const say = (...content) => word.replaceChildren(...content.filter(Boolean));
+  const tell = (...content) => word.replaceChildren(...content.filter(Boolean));
   const holder = h('div', { class: 'stack' });
   /** By assignment and field: where its error is shown. */
   let places = new Map();
@@ -135,7 +139,7 @@ export async function showAssignments(context, id) {
   const draw = () => {
     places = new Map();
     holder.replaceChildren(
-      ...(list.length ? list.map(entry) : [h('p', { class: 'quiet' }, 'Assigned to nobody, so it never applies.')]),
+      ...(list.length ? list.map(entry) : [h('p', { class: 'quiet' }, say('common.assignedToNobodySo'))]),
     );
   };
 
@@ -198,7 +202,7 @@ export async function showAssignments(context, id) {
     return h(
       'fieldset',
       { class: 'esp-assignment' },
-      h('legend', null, `Assignment ${at + 1}`),
+      h('legend', null, say('assignments.assignment', { number: at + 1 })),
       choice(one, at, 'kind', TARGETS),
       one.kind === 'group' ? groupName(one, at) : null,
       one.kind === 'group' ? text(one, at, 'groupId') : null,
@@ -212,15 +216,15 @@ export async function showAssignments(context, id) {
             {
               type: 'button',
               class: 'small',
-              'aria-label': `Remove assignment ${at + 1}`,
+              'aria-label': say('assignments.removeAssignment', { number: at + 1 }),
               onclick: () => {
                 list.splice(at, 1);
                 draw();
-                announce(`Assignment ${at + 1} is removed; not saved yet.`);
+                announce(say('assignments.isRemoved', { number: at + 1 }));
                 /** @type {HTMLElement} */ (root.querySelector('.esp-add')).focus();
               },
             },
-            'Remove',
+            say('common.remove'),
           ),
     );
   }
@@ -243,7 +247,7 @@ export async function showAssignments(context, id) {
         first ??= place.input;
       } else left.push(`${name}: ${problem}`);
     }
-    say(
+    tell(
       notice(
         'problem',
         h('strong', null, title),
@@ -253,7 +257,7 @@ export async function showAssignments(context, id) {
               null,
               left.map((one) => h('li', null, one)),
             )
-          : h('p', null, 'Fix the fields below.'),
+          : h('p', null, say('assignments.fixFieldsBelow')),
       ),
     );
     first?.focus();
@@ -262,14 +266,14 @@ export async function showAssignments(context, id) {
   /** The errors of missing or too long values, before anything is posted. */
   const problems = () =>
     list.flatMap((one, at) => {
-      const wrong = (member, problem) => ({ field: `${LIST}[${at}].target.${member}`, problem });
+      const wrong = (name, problem) => ({ field: `${LIST}[${at}].target.${memberOf(name)}`, problem });
       return [
-        one.kind === 'group' && !one.groupId.trim() ? wrong('groupId', 'is required') : null,
+        one.kind === 'group' && !one.groupId.trim() ? wrong('groupId', say('common.isRequired')) : null,
         one.filter !== 'none' && !one.rule.trim() && !one.filterId.trim()
-          ? wrong(`${FILTER}Rule`, 'is required, or the id')
+          ? wrong('rule', say('assignments.isRequiredOrId'))
           : null,
         [...one.rule].length > MOST_RULE
-          ? wrong(`${FILTER}Rule`, `must have at most ${count(MOST_RULE)} characters`)
+          ? wrong('rule', say('common.mustHaveAtMost', { most: count(MOST_RULE) }))
           : null,
       ].filter(Boolean);
     });
@@ -277,18 +281,18 @@ export async function showAssignments(context, id) {
   const conflict = async () => {
     answer = await api.getWithEtag('getEspProfile', { id }, { signal });
     const now = answer.body.assignments;
-    say(
+    tell(
       notice(
         'warning',
-        h('h2', { tabindex: '-1' }, 'Somebody else changed this profile meanwhile'),
-        h('p', null, 'Nothing is saved yet, and your input is still here. Save again to replace theirs, which is:'),
+        h('h2', { tabindex: '-1' }, say('common.somebodyElseChangedProfile')),
+        h('p', null, say('assignments.nothingSavedYet')),
         now.length
           ? h(
               'ul',
               null,
               now.map((one) => h('li', null, targetWords(one))),
             )
-          : h('p', null, 'assigned to nobody.'),
+          : h('p', null, say('assignments.assignedToNobody')),
         h(
           'button',
           {
@@ -296,12 +300,12 @@ export async function showAssignments(context, id) {
             class: 'small',
             onclick: () => {
               list.splice(0, list.length, ...now.map(read));
-              say();
+              tell();
               draw();
               root.querySelector('h1')?.focus();
             },
           },
-          'Use theirs',
+          say('common.useTheirs'),
         ),
       ),
     );
@@ -311,10 +315,10 @@ export async function showAssignments(context, id) {
   const save = async (event) => {
     event.preventDefault();
     const button = event.currentTarget.querySelector('button[type="submit"]');
-    say();
+    tell();
     const wrong = problems();
     if (wrong.length) {
-      refuse(wrong, 'Not saved');
+      refuse(wrong, say('common.notSaved'));
       return;
     }
     button.disabled = true;
@@ -323,13 +327,13 @@ export async function showAssignments(context, id) {
       if (signal.aborted) return;
       list.splice(0, list.length, ...answer.body.assignments.map(read));
       draw();
-      say(notice('success', 'Saved. It applies to sessions that start from now on.'));
-      announce(`Saved who gets ${answer.body.displayName}.`);
+      tell(notice('success', say('assignments.savedAppliesToSessions')));
+      announce(say('assignments.savedWhoGets', { profile: answer.body.displayName }));
     } catch (error) {
       if (signal.aborted) return;
-      if (error.status === 412) await conflict().catch((other) => say(problemNotice(other)));
-      else if (error.members?.errors?.length) refuse(error.members.errors, 'Not saved');
-      else say(problemNotice(error));
+      if (error.status === 412) await conflict().catch((other) => tell(problemNotice(other)));
+      else if (error.members?.errors?.length) refuse(error.members.errors, say('common.notSaved'));
+      else tell(problemNotice(error));
     } finally {
       button.disabled = false;
     }
@@ -337,19 +341,14 @@ export async function showAssignments(context, id) {
 
   draw();
   root.replaceChildren(
-    pageHead(`Who gets ${answer.body.displayName}`),
+    pageHead(say('assignments.whoGets', { profile: answer.body.displayName })),
     espNavigation('profiles'),
-    h(
-      'p',
-      { class: 'esp-lead' },
-      'A profile that is assigned to the device comes before one that is assigned to its user, whatever ' +
-        'their priorities. What is saved here replaces what was assigned before, and does not change Intune.',
-    ),
+    h('p', { class: 'esp-lead' }, say('assignments.about')),
     readOnly ? notice('information', readOnly) : '',
     word,
     h(
       'form',
-      { novalidate: true, onsubmit: save, 'aria-label': 'Assignments' },
+      { novalidate: true, onsubmit: save, 'aria-label': say('assignments.assignments') },
       holder,
       h(
         'datalist',
@@ -368,7 +367,7 @@ export async function showAssignments(context, id) {
                 class: 'esp-add',
                 onclick: () => {
                   if (list.length >= MOST) {
-                    say(notice('warning', `A profile has at most ${MOST} assignments.`));
+                    tell(notice('warning', say('assignments.most', { most: MOST })));
                     return;
                   }
                   list.push({ kind: 'group', groupId: '', groupName: '', filter: 'none', filterId: '', rule: '' });
@@ -376,10 +375,10 @@ export async function showAssignments(context, id) {
                   places.get(`${list.length - 1}.kind`).input.focus();
                 },
               },
-              'Add an assignment',
+              say('assignments.addAssignment'),
             ),
-            h('button', { type: 'submit', class: 'primary' }, 'Save'),
-            h('a', { class: 'button', href: addressOf(`profile/${segment(id)}`) }, 'Back to the profile'),
+            h('button', { type: 'submit', class: 'primary' }, say('common.save')),
+            h('a', { class: 'button', href: addressOf(`profile/${segment(id)}`) }, say('assignments.backToProfile')),
           ),
     ),
   );

@@ -11,6 +11,7 @@ import { adviceList, asOf, notice, outcomeBadge, pageHead } from '../kit/parts.j
 import { addressOf, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
+import { say, sayNodes } from '../kit/say.js';
 
 /** Waits from this many minutes are shown. */
 const WAIT = 5;
@@ -77,27 +78,32 @@ function origins(attempt, zone) {
   return h(
     'details',
     null,
-    h('summary', null, 'Where the events came from'),
+    h('summary', null, say('attempt.whereEventsCame')),
     dataTable({
-      caption: 'Events as they were received',
+      caption: say('attempt.eventsAsTheyReceived'),
       hideCaption: true,
       columns: [
-        { key: 'seq', label: 'No.', numeric: true },
-        { key: 'kind', label: 'Event', render: (one) => words.eventKind(one.kind) },
-        { key: 'time', label: 'Its time', class: 'nowrap', render: (one) => dateTimeSeconds(one.time, zone) },
+        { key: 'seq', label: say('attempt.no'), numeric: true },
+        { key: 'kind', label: say('attempt.event'), render: (one) => words.eventKind(one.kind) },
+        {
+          key: 'time',
+          label: say('attempt.itsTime'),
+          class: 'nowrap',
+          render: (one) => dateTimeSeconds(one.time, zone),
+        },
         {
           key: 'receivedAt',
-          label: 'Received',
+          label: say('common.received'),
           class: 'nowrap',
           render: (one) => dateTimeSeconds(one.receivedAt, zone),
         },
-        { key: 'source', label: 'Source', render: (one) => one.source && h('code', null, one.source) },
-        { key: 'eventId', label: 'Id', render: (one) => one.eventId && h('code', null, one.eventId) },
-        { key: 'reported', label: 'Reported as', render: (one) => one.reported },
+        { key: 'source', label: say('attempt.source'), render: (one) => one.source && h('code', null, one.source) },
+        { key: 'eventId', label: say('common.id'), render: (one) => one.eventId && h('code', null, one.eventId) },
+        { key: 'reported', label: say('attempt.reportedAs'), render: (one) => one.reported },
       ],
       rows: attempt.events,
     }),
-    h('h3', null, 'What these senders report'),
+    h('h3', null, say('attempt.whatSendersReport')),
     senderTable(attempt.senders),
   );
 }
@@ -107,12 +113,12 @@ function timeline(attempt, zone) {
   attempt.events.forEach((event, index) => {
     const before = attempt.events[index - 1];
     const wait = before ? minutesBetween(before.time, event.time) : 0;
-    if (wait >= WAIT) items.push(gap(`${minutes(wait)} without an event`, `gap-${event.seq}`));
+    if (wait >= WAIT) items.push(gap(say('attempt.withoutEvent', { time: minutes(wait) }), `gap-${event.seq}`));
     items.push(line(event, before, zone));
   });
   if (attempt.cause === 'timedOut') {
     items.push(
-      gap('No activity until the time limit', 'gap-end'),
+      gap(say('attempt.noActivityUntilTime'), 'gap-end'),
       h(
         'li',
         { class: 'bad', 'data-key': 'end' },
@@ -121,7 +127,7 @@ function timeline(attempt, zone) {
         h(
           'div',
           { class: 'what' },
-          h('p', null, h('strong', null, 'Counted as abandoned')),
+          h('p', null, h('strong', null, say('attempt.countedAsAbandoned'))),
           place(attempt) ? h('p', null, place(attempt)) : null,
         ),
       ),
@@ -148,17 +154,22 @@ function summary(attempt, zone) {
         ? words.waitsFor(attempt.waitsFor)
         : outcome;
   const at = place(attempt);
-  const lasted =
-    attempt.minutes === null ? ', how long it took was not reported' : ` after ${minutes(attempt.minutes)}`;
-  return h(
-    'p',
-    { class: 'headline' },
-    h('strong', null, ended),
-    attempt.endedAt ? lasted : `, last activity ${dateTime(attempt.lastActivityAt, zone)}`,
-    at ? [', at ', h('strong', null, at)] : null,
-    at || attempt.outcome === 'completed' ? null : ', place not reported',
-    '.',
-  );
+  const strong = (text) => h('strong', null, text);
+  const line = (...what) => h('p', { class: 'headline' }, what);
+  const needsPlace = attempt.outcome !== 'completed';
+  if (!attempt.endedAt) {
+    const shown = { ended: strong(ended), instant: dateTime(attempt.lastActivityAt, zone) };
+    if (at) return line(sayNodes('attempt.openAt', { ...shown, place: strong(at) }));
+    return needsPlace ? line(sayNodes('attempt.openNowhere', shown)) : line(sayNodes('attempt.open', shown));
+  }
+  if (attempt.minutes === null) {
+    const shown = { ended: strong(ended) };
+    if (at) return line(sayNodes('attempt.untimedAt', { ...shown, place: strong(at) }));
+    return needsPlace ? line(sayNodes('attempt.untimedNowhere', shown)) : line(sayNodes('attempt.untimed', shown));
+  }
+  const shown = { ended: strong(ended), time: minutes(attempt.minutes) };
+  if (at) return line(sayNodes('attempt.endedAt', { ...shown, place: strong(at) }));
+  return needsPlace ? line(sayNodes('attempt.endedNowhere', shown)) : line(sayNodes('attempt.endedAfter', shown));
 }
 
 export default {
@@ -171,48 +182,48 @@ export default {
     const failure = [attempt.failureReason, attempt.failureCode, attempt.failureMessage].filter(Boolean).join(', ');
     patch(
       root,
-      pageHead(`Attempt of ${device}`, `${day(attempt.startedDay)}. `, asOf(attempt.asOf, zone)),
+      pageHead(say('attempt.attemptOf', { device }), `${day(attempt.startedDay)}. `, asOf(attempt.asOf, zone)),
       summary(attempt, zone),
-      attempt.clockSkew
-        ? notice('warning', 'Some times of this attempt may be wrong: a clock was off, or events arrived very late.')
-        : null,
+      attempt.clockSkew ? notice('warning', say('attempt.someTimesAttemptMay')) : null,
       h(
         'section',
         { class: 'card' },
-        h('h2', null, 'What is known'),
+        h('h2', null, say('common.whatKnown')),
         h(
           'dl',
           { class: 'facts' },
-          fact('Outcome', outcomeBadge(attempt.outcome)),
-          fact('Cause', attempt.cause && words.cause(attempt.cause)),
+          fact(say('common.outcome'), outcomeBadge(attempt.outcome)),
+          fact(say('common.cause'), attempt.cause && words.cause(attempt.cause)),
           fact(words.term('catalogueRow'), attempt.catalogueRow),
-          fact('Failure', failure),
-          fact('Category of the failure', attempt.failureCategory && words.failureCategory(attempt.failureCategory)),
-          fact('Waiting', attempt.waitsFor && words.waitsFor(attempt.waitsFor)),
+          fact(say('attempt.failure'), failure),
           fact(
-            'Started',
+            say('attempt.categoryFailure'),
+            attempt.failureCategory && words.failureCategory(attempt.failureCategory),
+          ),
+          fact(say('common.waiting'), attempt.waitsFor && words.waitsFor(attempt.waitsFor)),
+          fact(
+            say('common.started'),
             attempt.startReported
               ? dateTime(attempt.startedAt, zone)
-              : [NOT_REPORTED, h('small', null, `first activity ${dateTime(attempt.startedAt, zone)}`)],
+              : [
+                  NOT_REPORTED,
+                  h('small', null, say('attempt.firstActivity', { instant: dateTime(attempt.startedAt, zone) })),
+                ],
           ),
-          fact('Ended', attempt.endedAt && dateTime(attempt.endedAt, zone)),
-          fact(
-            'Release',
-            attempt.releaseNotReported &&
-              'not reported: the device was held in Setup Assistant, and counts as released',
-          ),
-          fact('Part', attempt.technician && 'The technician’s part of pre-provisioning'),
-          fact('User', attempt.userPrincipalName ?? attempt.userId),
-          fact('Device', [
+          fact(say('common.ended'), attempt.endedAt && dateTime(attempt.endedAt, zone)),
+          fact(say('attempt.release'), attempt.releaseNotReported && say('attempt.notReportedDeviceHeld')),
+          fact(say('attempt.part'), attempt.technician && say('attempt.techniciansPartPreProvisioning')),
+          fact(say('common.user'), attempt.userPrincipalName ?? attempt.userId),
+          fact(say('common.device'), [
             attempt.deviceName,
             attempt.deviceName ? h('small', null, attempt.enrollmentKey) : attempt.enrollmentKey,
           ]),
-          fact('Model', [attempt.manufacturer, attempt.model].filter(Boolean).join(' ')),
-          fact('Platform', [words.platform(attempt.platform), attempt.osVersion].filter(Boolean).join(' ')),
+          fact(say('common.model'), [attempt.manufacturer, attempt.model].filter(Boolean).join(' ')),
+          fact(say('common.platform'), [words.platform(attempt.platform), attempt.osVersion].filter(Boolean).join(' ')),
           fact(words.slice('enrollmentType'), attempt.enrollmentType && words.plain(attempt.enrollmentType)),
           // A file of an earlier version has none.
           (attempt.tags ?? []).map(({ tag, value }) => fact(words.slice(tag), value)),
-          fact('Attempt of this device', `No. ${attempt.number}`),
+          fact(say('attempt.attemptDevice'), say('attempt.number', { number: attempt.number })),
         ),
         h(
           'p',
@@ -220,43 +231,47 @@ export default {
           h(
             'a',
             { class: 'server-only', href: addressOf('diagnostics', { device: attempt.enrollmentKey }) },
-            'Diagnose this device',
+            say('common.diagnoseDevice'),
           ),
           attempt.userPrincipalName
             ? h(
                 'a',
                 { class: 'server-only', href: addressOf('diagnostics', { user: attempt.userPrincipalName }) },
-                'Diagnose this user',
+                say('attempt.diagnoseUser'),
               )
             : null,
-          h('a', { href: others({ enrollmentKey: attempt.enrollmentKey }) }, 'All attempts of this device'),
+          h('a', { href: others({ enrollmentKey: attempt.enrollmentKey }) }, say('common.allAttemptsDevice')),
           attempt.platform === 'windows'
             ? h(
                 'a',
                 { class: 'server-only', href: addressOf(`device/${segment(attempt.enrollmentKey)}`) },
-                'What its user sees now',
+                say('common.whatUserSeesNow'),
               )
             : null,
           attempt.sessionId
-            ? h('a', { href: addressOf(`session/${segment(attempt.sessionId)}`) }, 'Its Enrollment Status Page session')
+            ? h(
+                'a',
+                { href: addressOf(`session/${segment(attempt.sessionId)}`) },
+                say('attempt.enrollmentStatusPageSession'),
+              )
             : null,
         ),
       ),
-      meanings
-        ? h('section', { class: 'card' }, h('h2', null, 'What it can mean and what to do'), adviceList(meanings))
-        : null,
+      meanings ? h('section', { class: 'card' }, h('h2', null, say('common.whatCanMean')), adviceList(meanings)) : null,
       h(
         'section',
         { class: 'card' },
         h(
           'div',
           { class: 'card-head' },
-          h('h2', null, 'Events'),
+          h('h2', null, say('attempt.events')),
           h(
             'p',
             { class: 'quiet' },
-            `${attempt.eventCount} in all, from first to last `,
-            `(${seconds(60 * minutesBetween(attempt.startedAt, attempt.lastActivityAt))})`,
+            say('attempt.inAll', {
+              count: attempt.eventCount,
+              time: seconds(60 * minutesBetween(attempt.startedAt, attempt.lastActivityAt)),
+            }),
           ),
         ),
         timeline(attempt, zone),

@@ -60,7 +60,7 @@ export function whichProfile(answer, zone) {
         },
         {
           key: 'priority',
-          label: say('device.priority'),
+          label: say('common.priority'),
           numeric: true,
           render: (one) => one.priority || say('device.default'),
         },
@@ -74,9 +74,9 @@ export function whichProfile(answer, zone) {
     h('p', { class: 'quiet' }, say('device.deviceReportedWhenSession')),
     factList(
       [
-        say('device.deployment'),
+        say('common.deployment'),
         deploymentMode(basedOn.deploymentMode),
-        basedOn.hybridJoin ? [', ', say('device.hybridJoin')] : null,
+        basedOn.hybridJoin ? [', ', say('common.hybridJoin')] : null,
       ],
       [say('device.groupsDevice'), named(basedOn.groups.device)],
       [say('device.groupsUser'), named(basedOn.groups.user)],

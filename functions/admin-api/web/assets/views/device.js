@@ -37,7 +37,7 @@ function items(phase, subtask, zone) {
       caption: title,
       hideCaption: true,
       columns: [
-        { key: 'name', label: say('device.item'), class: 'wrap', render: (one) => one.name ?? one.id },
+        { key: 'name', label: say('common.item'), class: 'wrap', render: (one) => one.name ?? one.id },
         {
           key: 'state',
           label: say('common.state'),
@@ -50,13 +50,13 @@ function items(phase, subtask, zone) {
         },
         {
           key: 'tracking',
-          label: say('device.partInSession'),
+          label: say('common.partInSession'),
           class: 'wrap',
           render: (one) => tracking(one.tracking),
         },
         {
           key: 'updatedAt',
-          label: say('device.reported'),
+          label: say('common.reported'),
           class: 'nowrap',
           render: (one) => dateTime(one.updatedAt, zone),
         },
@@ -120,7 +120,7 @@ function screen(answer, zone) {
           }),
         ),
       ),
-      progressBar(answer.progress, say('device.setupDevice')),
+      progressBar(answer.progress, say('common.setupDevice')),
       answer.message ? notice('warning', h('strong', null, say('device.messageTheyRead')), ' ', answer.message) : null,
       answer.phases.map((one) => phase(one, zone)),
       h(
@@ -140,7 +140,7 @@ function about(answer, zone) {
     stuck?.still
       ? notice(
           'warning',
-          h('strong', null, say('device.stuckSince', { since: dateTime(stuck.since, zone) })),
+          h('strong', null, say('common.stuckWhileIdentifyingSince', { since: dateTime(stuck.since, zone) })),
           ' ',
           stuck.means,
         )
@@ -148,13 +148,13 @@ function about(answer, zone) {
     failure
       ? notice(
           'problem',
-          h('strong', null, say('device.sessionFailed')),
+          h('strong', null, say('common.sessionFailed')),
           h(
             'p',
             null,
             [
-              failure.phase ? say('device.inPhase', { phase: espPhase(failure.phase).toLowerCase() }) : null,
-              failure.errorCode ? say('device.withCode', { code: failure.errorCode }) : null,
+              failure.phase ? say('common.inPhase', { phase: espPhase(failure.phase).toLowerCase() }) : null,
+              failure.errorCode ? say('common.withCode', { code: failure.errorCode }) : null,
             ]
               .filter(Boolean)
               .join(' ') || say('device.withoutCode'),
@@ -165,7 +165,7 @@ function about(answer, zone) {
       : null,
     factList(
       [say('common.started'), dateTime(answer.startedAt, zone)],
-      [say('device.ended'), answer.endedAt ? dateTime(answer.endedAt, zone) : null],
+      [say('common.ended'), answer.endedAt ? dateTime(answer.endedAt, zone) : null],
       [
         say('device.timeLimitEnds'),
         dateTime(answer.deadline, zone),
@@ -173,13 +173,13 @@ function about(answer, zone) {
       ],
       [say('common.lastActivity'), dateTime(answer.lastEventAt, zone)],
       [
-        say('device.deployment'),
+        say('common.deployment'),
         deploymentMode(answer.deploymentMode),
-        answer.hybridJoin ? [', ', say('device.hybridJoin')] : null,
+        answer.hybridJoin ? [', ', say('common.hybridJoin')] : null,
       ],
       [say('common.serialNumber'), answer.device.serialNumber],
       [say('common.model'), [answer.device.manufacturer, answer.device.model].filter(Boolean).join(' ') || null],
-      [say('device.windows'), answer.device.osVersion],
+      [say('common.windows'), answer.device.osVersion],
       [
         say('device.wasStuckSince'),
         stuck && !stuck.still ? say('device.wasStuck', { since: dateTime(stuck.since, zone) }) : null,
@@ -200,7 +200,7 @@ function about(answer, zone) {
               label: say('common.started'),
               render: (one) => h('a', { href: sessionAddress(one.id) }, dateTime(one.startedAt, zone)),
             },
-            { key: 'endedAt', label: say('device.ended'), render: (one) => dateTime(one.endedAt, zone) },
+            { key: 'endedAt', label: say('common.ended'), render: (one) => dateTime(one.endedAt, zone) },
             { key: 'state', label: say('common.state'), render: (one) => stateBadge(one.state) },
           ],
           rows: answer.earlier,
@@ -253,7 +253,7 @@ export default {
           h(
             'a',
             { href: addressOf('diagnostics', { device: page?.enrollmentKey ?? id }) },
-            say('device.diagnoseDevice'),
+            say('common.diagnoseDevice'),
           ),
           page ? h('a', { href: sessionAddress(page.sessionId) }, say('device.thisSession')) : null,
         ),

@@ -207,7 +207,7 @@ function choices(answer) {
     dataTable({
       caption: say('diagnostics.devicesToChoose'),
       hideCaption: true,
-      columns: apart(answer.timeZone, { key: 'device', label: say('diagnostics.device'), render: deviceLink }),
+      columns: apart(answer.timeZone, { key: 'device', label: say('common.device'), render: deviceLink }),
       rows: answer.choices,
       key: (one) => one.enrollmentKey,
     }),
@@ -231,10 +231,10 @@ function attempts(answer) {
           render: (one) =>
             h('a', { href: addressOf(`attempt/${segment(attemptId(one))}`) }, dateTime(one.startedAt, zone)),
         },
-        { key: 'outcome', label: say('diagnostics.outcome'), render: (one) => outcomeBadge(one.outcome) },
+        { key: 'outcome', label: say('common.outcome'), render: (one) => outcomeBadge(one.outcome) },
         {
           key: 'cause',
-          label: say('diagnostics.cause'),
+          label: say('common.cause'),
           class: 'wrap',
           render: (one) => (one.cause ? words.cause(one.cause) : codes(one)),
         },
@@ -244,11 +244,11 @@ function attempts(answer) {
           class: 'wrap',
           render: (one) => (one.action ? [words.action(one.action), h('small', null, words.screen(one.screen))] : null),
         },
-        { key: 'deviceName', label: say('diagnostics.device'), render: deviceName },
+        { key: 'deviceName', label: say('common.device'), render: deviceName },
         { key: 'platform', label: say('common.platform'), render: platformWords },
         {
           key: 'durationSeconds',
-          label: say('diagnostics.took'),
+          label: say('common.took'),
           numeric: true,
           render: (one) => seconds(one.durationSeconds),
         },

@@ -7,19 +7,20 @@
 
 import { h, patch } from '../kit/dom.js';
 import { fileButton } from '../file/desk.js';
-import { bytes, count, dateTime, plural } from '../kit/format.js';
+import { bytes, count, dateTime } from '../kit/format.js';
 import { asOf, copyButton, notice } from '../kit/parts.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
+import { say, sayNodes } from '../kit/say.js';
 
 /** How often and how long a requested file is looked for. */
 const POLL = 2_000;
 const PATIENCE = 10 * 60_000;
 
 const PARTS = [
-  { part: 'database', label: 'Database', of: (file) => ({ sizeBytes: file.sizeBytes }) },
-  { part: 'summary', label: 'Summary', of: (file) => file.summary },
-  { part: 'report', label: 'Report', of: (file) => file.reportHtml },
+  { part: 'database', label: say('files.database'), of: (file) => ({ sizeBytes: file.sizeBytes }) },
+  { part: 'summary', label: say('files.summary'), of: (file) => file.summary },
+  { part: 'report', label: say('files.report'), of: (file) => file.reportHtml },
 ];
 
 const wait = (milliseconds, signal) =>
@@ -46,12 +47,12 @@ function follow(url, fileName) {
 /** The number of attempts that the file before showed otherwise, and their old and new outcomes. */
 function corrected(file) {
   if (!file.corrected?.length) return count(file.corrections);
-  const now = (one) =>
-    one.to === 'gone' || one.to === 'erased'
-      ? one.to
-      : one.to === one.from
-        ? `${words.outcome(one.to).toLowerCase()} otherwise`
-        : `now ${words.outcome(one.to).toLowerCase()}`;
+  const now = ({ from, to }) => {
+    if (to === 'gone') return say('files.gone');
+    if (to === 'erased') return say('files.erased');
+    const outcome = words.outcome(to).toLowerCase();
+    return to === from ? say('files.otherwise', { outcome }) : say('files.now', { outcome });
+  };
   return h(
     'details',
     { 'data-key': `${file.id}-corrected` },
@@ -60,7 +61,15 @@ function corrected(file) {
       'ul',
       null,
       file.corrected.map((one) =>
-        h('li', null, `${count(one.count)} ${words.outcome(one.from).toLowerCase()}, ${now(one)}`),
+        h(
+          'li',
+          null,
+          say('files.correctedLine', {
+            count: count(one.count),
+            was: words.outcome(one.from).toLowerCase(),
+            now: now(one),
+          }),
+        ),
       ),
     ),
   );
@@ -75,7 +84,7 @@ export default {
       shown.list = await api.get('listFiles', null, { signal });
     };
 
-    const say = (kind, text) => {
+    const tell = (kind, text) => {
       shown.message = { kind, text };
       draw();
       if (kind !== 'problem') announce(text);
@@ -87,20 +96,16 @@ export default {
         await act(await api.get('getFileLink', { id: file.id, part }, { signal }));
       } catch (error) {
         if (error.name === 'AbortError') return;
-        if (error.status === 404) say('warning', 'This part cannot be downloaded from this server yet.');
-        else if (error.status === 403)
-          say(
-            'warning',
-            'This sign-in may see only some profiles, and the file holds all of them, so you can’t download it.',
-          );
-        else say('problem', `${label} can’t be downloaded: ${error.detail ?? error.title}`);
+        if (error.status === 404) tell('warning', say('files.notYet'));
+        else if (error.status === 403) tell('warning', say('files.someProfiles'));
+        else tell('problem', say('files.cantDownload', { part: label, problem: error.detail ?? error.title }));
       }
     };
 
     const download = (file, one) =>
       withLink(file, one, ({ url, fileName }) => {
         follow(url, fileName);
-        say('information', `${one.label} of ${dateTime(file.asOf, shown.list.timeZone)}: the download has begun.`);
+        tell('information', say('files.begun', { part: one.label, instant: dateTime(file.asOf, shown.list.timeZone) }));
       });
 
     const openHere = (file) =>
@@ -111,7 +116,7 @@ export default {
       shown.message = null;
       shown.export = { since: Date.now(), seconds: 0 };
       draw();
-      announce('The file is being created.');
+      announce(say('files.fileBeingCreated'));
       try {
         const { body } = await api.send('requestFile', null, undefined, { signal });
         const requested = Date.parse(body.requestedAt);
@@ -121,37 +126,36 @@ export default {
           shown.export.seconds = Math.round((Date.now() - shown.export.since) / 1000);
           if (shown.list.files.some((file) => Date.parse(file.asOf) >= requested)) {
             shown.export = null;
-            say('success', 'The file is ready: it is the first of the list.');
+            tell('success', say('files.ready'));
             return;
           }
           draw();
         }
         shown.export = null;
-        say('warning', 'The file is taking longer than usual. It will appear in the list when it is ready.');
+        tell('warning', say('files.takesLonger'));
       } catch (error) {
         if (error.name === 'AbortError') return;
         shown.export = null;
-        if (error.status === 404 || error.status === 405)
-          say('warning', 'This server can’t create files on request yet.');
-        else if (error.status === 403) say('warning', 'You need an administrator’s token to create a file.');
-        else say('problem', `The file could not be requested: ${error.detail ?? error.title ?? error.message}`);
+        if (error.status === 404 || error.status === 405) tell('warning', say('files.notOnRequest'));
+        else if (error.status === 403) tell('warning', say('files.needsAdmin'));
+        else tell('problem', say('files.notRequested', { problem: error.detail ?? error.title ?? error.message }));
       }
     };
 
     const table = () => {
       const zone = shown.list.timeZone;
       return dataTable({
-        caption: 'Published files, newest first',
+        caption: say('files.publishedFilesNewestFirst'),
         hideCaption: true,
         key: (file) => file.id,
         columns: [
-          { key: 'asOf', label: 'As of', class: 'nowrap', render: (file) => dateTime(file.asOf, zone) },
-          { key: 'sizeBytes', label: 'Size', numeric: true, render: (file) => bytes(file.sizeBytes) },
-          { key: 'attempts', label: 'Attempts', numeric: true, render: (file) => count(file.rows?.attempts) },
-          { key: 'corrections', label: 'Corrected since the previous file', render: corrected },
+          { key: 'asOf', label: say('files.asOf'), class: 'nowrap', render: (file) => dateTime(file.asOf, zone) },
+          { key: 'sizeBytes', label: say('common.size'), numeric: true, render: (file) => bytes(file.sizeBytes) },
+          { key: 'attempts', label: say('view.attempts'), numeric: true, render: (file) => count(file.rows?.attempts) },
+          { key: 'corrections', label: say('files.correctedSincePreviousFile'), render: corrected },
           {
             key: 'parts',
-            label: 'Download',
+            label: say('files.download'),
             render: (file) =>
               h(
                 'div',
@@ -165,7 +169,11 @@ export default {
                           type: 'button',
                           class: 'small',
                           'data-key': one.part,
-                          'aria-label': `${one.label} ${bytes(about.sizeBytes)}, download as of ${dateTime(file.asOf, zone)}`,
+                          'aria-label': say('files.downloadPart', {
+                            part: one.label,
+                            size: bytes(about.sizeBytes),
+                            instant: dateTime(file.asOf, zone),
+                          }),
                           onclick: () => download(file, one),
                         },
                         `${one.label} `,
@@ -177,7 +185,7 @@ export default {
           },
           {
             key: 'open',
-            label: 'Open',
+            label: say('files.open'),
             class: 'nowrap',
             render: (file) =>
               h(
@@ -185,26 +193,26 @@ export default {
                 {
                   type: 'button',
                   class: 'small',
-                  'aria-label': `Open here, as of ${dateTime(file.asOf, zone)}`,
+                  'aria-label': say('files.openHereAsOf', { instant: dateTime(file.asOf, zone) }),
                   onclick: () => openHere(file),
                 },
-                'Open here',
+                say('files.openHere'),
               ),
           },
           {
             key: 'sha256',
-            label: 'SHA-256 of the database',
+            label: say('files.sha256Database'),
             render: (file) =>
               h(
                 'div',
                 { class: 'hash' },
                 h('code', { title: file.sha256 }, `${file.sha256.slice(0, 12)}…`),
-                copyButton(file.sha256, `the SHA-256 of ${dateTime(file.asOf, zone)}`, announce),
+                copyButton(file.sha256, say('files.theDigest', { instant: dateTime(file.asOf, zone) }), announce),
               ),
           },
         ],
         rows: shown.list.files,
-        empty: 'No file is published yet. One is published every night.',
+        empty: say('files.noFilePublishedYet'),
       });
     };
 
@@ -216,8 +224,8 @@ export default {
         h(
           'div',
           { class: 'page-head', 'data-key': 'head' },
-          h('h1', { tabindex: '-1' }, 'Files'),
-          h('p', { class: 'quiet' }, `${plural(list.files.length, 'file')}. `, asOf(list.asOf, list.timeZone)),
+          h('h1', { tabindex: '-1' }, say('view.files')),
+          h('p', { class: 'quiet' }, say('files.files', { n: list.files.length }), ' ', asOf(list.asOf, list.timeZone)),
           canSend
             ? h(
                 'div',
@@ -231,44 +239,25 @@ export default {
                     'aria-disabled': making ? 'true' : null,
                     onclick: exportNow,
                   },
-                  making ? 'Exporting…' : 'Export now',
+                  making ? say('files.exporting') : say('files.exportNow'),
                 ),
               )
             : null,
         ),
-        h(
-          'p',
-          null,
-          'Each file holds everything that this page shows. One is published every night, and whenever you ask. Any SQLite ',
-          'tool reads it; its table ',
-          h('code', null, 'column_docs'),
-          ' explains every column. To see the numbers as they were, without the server, drop a file anywhere on this ',
-          'page, or choose it.',
-        ),
+        h('p', null, sayNodes('files.about', { table: h('code', null, 'column_docs') })),
         h('div', { class: 'actions', 'data-key': 'open' }, fileButton(openFile)),
         h(
           'div',
           { 'data-key': 'message' },
-          making
-            ? notice(
-                'information',
-                `The file is being created (${plural(making.seconds, 'second')} so far). You can leave this view; `,
-                'the file will still appear in the list.',
-              )
-            : null,
+          making ? notice('information', say('files.creating', { n: making.seconds })) : null,
           shown.message ? notice(shown.message.kind, shown.message.text) : null,
         ),
         h(
           'section',
           { class: 'card', 'data-key': 'list' },
-          h('h2', { class: 'visually-hidden' }, 'List'),
+          h('h2', { class: 'visually-hidden' }, say('common.list')),
           table(),
-          h(
-            'p',
-            { class: 'quiet' },
-            'Database: everything, as SQLite. Summary: only counts, as SQLite. Report: a page to read offline. ',
-            'Corrected: attempts that the previous file showed as closed, and that late events changed.',
-          ),
+          h('p', { class: 'quiet' }, say('files.parts')),
         ),
       );
     };

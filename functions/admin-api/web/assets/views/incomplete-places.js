@@ -160,7 +160,7 @@ export function placesTable(report, links, parameters) {
                   'a',
                   {
                     href: one.href,
-                    'aria-label': say('common.gaveUp', { count: count(one.abandoned), step: named(one) }),
+                    'aria-label': say('common.gaveUpAt', { count: count(one.abandoned), step: named(one) }),
                   },
                   count(one.abandoned),
                 )

@@ -24,7 +24,7 @@ const SOON = 10;
 
 function leftCell(one) {
   if (one.left === null) return say('live.noLimit');
-  if (one.left < 0) return badge('bad', say('live.pastLimit'));
+  if (one.left < 0) return badge('bad', say('common.pastLimit'));
   return one.left < SOON ? badge('warn', say('live.left', { left: minutes(one.left) })) : minutes(one.left);
 }
 

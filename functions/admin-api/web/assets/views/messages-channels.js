@@ -12,6 +12,7 @@ import { dateTime } from '../kit/format.js';
 import { badge, copyButton } from '../kit/parts.js';
 import { dataTable } from '../kit/table.js';
 import { CHANNELS, channelOf, FIRST_NAMES, place, valuesOfChannel } from './messages-words.js';
+import { say } from '../kit/say.js';
 
 /** Milliseconds between looks at what came of a test, and how often it is looked at. */
 const EVERY = 1_000;
@@ -21,24 +22,24 @@ const EMPTY = valuesOfChannel({ name: FIRST_NAMES.email, kind: 'email' });
 /** @param {Record<string, any>} values */
 const isMail = (values) => values.kind === 'email';
 const HINTS = {
-  url: 'It is kept secret and never shown again. An address begins with https://.',
-  password: 'It is never shown. Empty: the one that is there stays, if server and user do.',
+  url: say('messages.keptSecretAndNever'),
+  password: say('messages.neverShownEmptyOne'),
 };
 
 /** @type {import('../kit/form.js').Field[]} */
 const FIELDS = [
-  { name: 'kind', kind: 'choice', label: 'What it is', options: CHANNELS },
+  { name: 'kind', kind: 'choice', label: say('messages.whatItIs'), options: CHANNELS },
   {
     name: 'name',
     kind: 'text',
-    label: 'Name',
-    hint: 'Lower-case letters, digits and hyphens.',
+    label: say('common.name'),
+    hint: say('messages.lowerCaseLettersDigits'),
     required: true,
   },
   {
     name: 'url',
     kind: 'secret',
-    label: 'Address that the product gave you',
+    label: say('messages.addressProductGaveYou'),
     hint: HINTS.url,
     required: true,
     when: (values) => !isMail(values),
@@ -46,51 +47,64 @@ const FIELDS = [
   {
     name: 'to',
     kind: 'lines',
-    label: 'Goes to',
-    hint: 'An address on each line, at most 20.',
+    label: say('messages.goesTo'),
+    hint: say('messages.addressOnEachLine'),
     required: true,
     when: isMail,
   },
-  { name: 'from', kind: 'text', label: 'Comes from', hint: 'The sender’s address.', required: true, when: isMail },
+  {
+    name: 'from',
+    kind: 'text',
+    label: say('messages.comesFrom'),
+    hint: say('messages.sendersAddress'),
+    required: true,
+    when: isMail,
+  },
   {
     name: 'server',
     kind: 'text',
-    label: 'Mail server',
-    hint: 'As in smtp.contoso.example.',
+    label: say('messages.mailServer'),
+    hint: say('messages.asInSmtpContoso'),
     required: true,
     when: isMail,
   },
   {
     name: 'port',
     kind: 'number',
-    label: 'Port',
-    hint: '465 begins with TLS, any other changes to it.',
+    label: say('messages.port'),
+    hint: say('messages.portHint'),
     when: isMail,
   },
-  { name: 'user', kind: 'text', label: 'Who signs in', hint: 'Empty if the server wants nobody to.', when: isMail },
-  { name: 'password', kind: 'secret', label: 'Password', hint: HINTS.password, when: isMail },
+  {
+    name: 'user',
+    kind: 'text',
+    label: say('messages.whoSigns'),
+    hint: say('messages.emptyIfServerWants'),
+    when: isMail,
+  },
+  { name: 'password', kind: 'secret', label: say('messages.password'), hint: HINTS.password, when: isMail },
   {
     name: 'tls',
     kind: 'flag',
-    label: 'The connection is encrypted (TLS)',
-    hint: 'Off only for a mail server on the same machine as Vestibule.',
+    label: say('messages.connectionEncryptedTls'),
+    hint: say('messages.offOnlyForMail'),
     when: isMail,
   },
 ];
 
 /**
  * @param {any} context of the view
- * @param {{reload: () => Promise<void>, say: (...content: any[]) => void, refuse: (error: any, form: any) => void,
+ * @param {{reload: () => Promise<void>, tell: (...content: any[]) => void, refuse: (error: any, form: any) => void,
  *   zone: string, tested: (channel: string, problem: string|null) => void}} shared
  * @returns {{element: HTMLElement, draw: (answer: Answer) => void}}
  */
-export function channels({ api, signal, announce }, { reload, say, refuse, zone, tested }) {
+export function channels({ api, signal, announce }, { reload, tell, refuse, zone, tested }) {
   const table = h('div', null);
   const once = h('div', null);
   const values = { ...EMPTY };
   /** @type {{changed: string|null, all: Answer[], testing: string|null}} */
   const state = { changed: null, all: [], testing: null };
-  const title = h('h3', null, 'Add a channel');
+  const title = h('h3', null, say('messages.addChannel'));
   const form = formFields(FIELDS, values, () => {
     // A name that nobody typed follows what the channel is.
     if (
@@ -101,15 +115,15 @@ export function channels({ api, signal, announce }, { reload, say, refuse, zone,
       form.fill({ name: FIRST_NAMES[values.kind] });
     }
   });
-  const submit = h('button', { type: 'submit', class: 'primary' }, 'Add the channel');
-  const cancel = h('button', { type: 'button', hidden: true, onclick: () => edit(null) }, 'Cancel');
+  const submit = h('button', { type: 'submit', class: 'primary' }, say('messages.addTheChannel'));
+  const cancel = h('button', { type: 'button', hidden: true, onclick: () => edit(null) }, say('common.cancel'));
 
   /** Fills the form with a channel, or makes it one for a new channel. */
   const edit = (channel) => {
     state.changed = channel?.name ?? null;
     form.fill(channel ? valuesOfChannel(channel) : EMPTY);
-    title.textContent = channel ? `Change ${channel.name}` : 'Add a channel';
-    submit.textContent = channel ? 'Save the channel' : 'Add the channel';
+    title.textContent = channel ? say('messages.changeNamed', { name: channel.name }) : say('messages.addChannel');
+    submit.textContent = channel ? say('messages.saveChannel') : say('messages.addTheChannel');
     cancel.hidden = !channel;
     // Rules know it by its name.
     form.lock('name', Boolean(channel));
@@ -118,11 +132,11 @@ export function channels({ api, signal, announce }, { reload, say, refuse, zone,
 
   const save = async (event) => {
     event.preventDefault();
-    say();
+    tell();
     form.clear();
     const name = values.name.trim();
     if (name !== state.changed && state.all.some((one) => one.name === name)) {
-      form.showErrors([{ field: 'name', problem: 'is the name of another channel' }]);
+      form.showErrors([{ field: 'name', problem: say('messages.nameOfChannel') }]);
       return;
     }
     submit.disabled = true;
@@ -130,7 +144,7 @@ export function channels({ api, signal, announce }, { reload, say, refuse, zone,
       const { body } = await api.send('putChannel', { id: name || '-' }, channelOf(values), { signal });
       edit(null);
       await reload();
-      announce(`The channel ${name} is there.`);
+      announce(say('messages.channelIsThere', { name }));
       if (body.signingKey) showKey(name, body.signingKey);
     } catch (error) {
       refuse(error, form);
@@ -143,11 +157,11 @@ export function channels({ api, signal, announce }, { reload, say, refuse, zone,
     once.replaceChildren(
       h(
         'section',
-        { class: 'card', 'aria-label': 'The new key', 'data-key': 'made' },
-        h('h3', null, `The key of ${name}`),
-        h('p', null, 'The receiver proves messages by it. It is shown only now; copy it to where it is used.'),
-        h('p', null, h('code', { class: 'secret' }, key), ' ', copyButton(key, 'the key', announce)),
-        h('p', null, h('button', { type: 'button', onclick: () => once.replaceChildren() }, 'I have copied it')),
+        { class: 'card', 'aria-label': say('messages.newKey'), 'data-key': 'made' },
+        h('h3', null, say('messages.keyOf', { name })),
+        h('p', null, say('messages.receiverProvesMessages')),
+        h('p', null, h('code', { class: 'secret' }, key), ' ', copyButton(key, say('messages.theKey'), announce)),
+        h('p', null, h('button', { type: 'button', onclick: () => once.replaceChildren() }, say('common.iHaveCopied'))),
       ),
     );
 
@@ -161,7 +175,7 @@ export function channels({ api, signal, announce }, { reload, say, refuse, zone,
     });
 
   const test = async ({ name }) => {
-    say();
+    tell();
     state.testing = name;
     draw();
     try {
@@ -179,7 +193,7 @@ export function channels({ api, signal, announce }, { reload, say, refuse, zone,
       }
       state.testing = null;
       draw();
-      tested(name, 'nothing came of it within a minute. The history below will say what did');
+      tested(name, say('messages.nothingCame'));
     } catch (error) {
       state.testing = null;
       if (error.name === 'AbortError') return;
@@ -190,18 +204,18 @@ export function channels({ api, signal, announce }, { reload, say, refuse, zone,
 
   const remove = async ({ name }) => {
     const isSure = await confirmDialog({
-      title: `Remove the channel ${name}?`,
-      text: 'Its password or address is forgotten. Rules that name it go on without it.',
-      action: 'Remove',
+      title: say('messages.removeChannelTitle', { name }),
+      text: say('messages.passwordOrAddressForgotten'),
+      action: say('common.remove'),
       signal,
     });
     if (!isSure) return;
-    say();
+    tell();
     try {
       await api.send('removeChannel', { id: name }, undefined, { signal });
       if (state.changed === name) edit(null);
       await reload();
-      announce(`The channel ${name} is removed.`);
+      announce(say('messages.channelIsRemoved', { name }));
     } catch (error) {
       refuse(error, null);
     }
@@ -218,30 +232,40 @@ export function channels({ api, signal, announce }, { reload, say, refuse, zone,
     patch(
       table,
       dataTable({
-        caption: 'Channels',
+        caption: say('messages.channels'),
         hideCaption: true,
         columns: [
-          { key: 'name', label: 'Name', class: 'nowrap' },
-          { key: 'kind', label: 'What it is', render: (one) => kinds[one.kind] ?? one.kind },
-          { key: 'to', label: 'Goes to', class: 'wrap', render: place },
-          { key: 'addedAt', label: 'Added', class: 'nowrap', render: (one) => dateTime(one.addedAt, zone) },
+          { key: 'name', label: say('common.name'), class: 'nowrap' },
+          { key: 'kind', label: say('messages.whatItIs'), render: (one) => kinds[one.kind] ?? one.kind },
+          { key: 'to', label: say('messages.goesTo'), class: 'wrap', render: place },
+          {
+            key: 'addedAt',
+            label: say('messages.added'),
+            class: 'nowrap',
+            render: (one) => dateTime(one.addedAt, zone),
+          },
           {
             key: 'acts',
-            label: h('span', { class: 'visually-hidden' }, 'What can be done'),
+            label: h('span', { class: 'visually-hidden' }, say('messages.whatCanDone')),
             class: 'acts',
             render: (one) => [
-              act(one, state.testing === one.name ? 'Sending…' : 'Send a test', test, state.testing !== null),
+              act(
+                one,
+                state.testing === one.name ? say('messages.sending') : say('messages.sendTest'),
+                test,
+                state.testing !== null,
+              ),
               ' ',
-              act(one, 'Change', edit),
+              act(one, say('common.change'), edit),
               ' ',
-              act(one, 'Remove', remove),
-              state.testing === one.name ? [' ', badge('busy', 'Being sent')] : null,
+              act(one, say('common.remove'), remove),
+              state.testing === one.name ? [' ', badge('busy', say('messages.beingSent'))] : null,
             ],
           },
         ],
         rows: state.all,
         key: (one) => one.name,
-        empty: 'There is no channel yet: add one below.',
+        empty: say('messages.noChannelYetAdd'),
       }),
     );
   };
@@ -249,12 +273,12 @@ export function channels({ api, signal, announce }, { reload, say, refuse, zone,
   const element = h(
     'section',
     { class: 'card stack', 'aria-labelledby': 'channels-title' },
-    h('h2', { id: 'channels-title' }, 'Where messages go'),
+    h('h2', { id: 'channels-title' }, say('messages.whereMessagesGo')),
     table,
     once,
     h(
       'form',
-      { class: 'stack', novalidate: true, 'aria-label': 'Channel', onsubmit: save },
+      { class: 'stack', novalidate: true, 'aria-label': say('messages.channel'), onsubmit: save },
       title,
       form.element,
       h('div', { class: 'actions' }, submit, cancel),

@@ -13,6 +13,7 @@ import { badge } from '../kit/parts.js';
 import { dataTable } from '../kit/table.js';
 import { choices } from '../kit/words.js';
 import { ENDS, FIRST_NAMES, isOnlyOfSessions, ruleOf, valuesOfRule, WATCHED, watched } from './messages-words.js';
+import { say } from '../kit/say.js';
 
 /** Days for which a rule is muted here, as by the link of a message. */
 const MUTE_DAYS = 7;
@@ -28,30 +29,37 @@ const fieldsOf = ({ apps, profiles, groups, senders }, channels) => {
   const is = (kind) => (values) => values.kind === kind;
   const isOfSessions = (values) => values.kind === 'outcomes' && isOnlyOfSessions(values.of);
   return [
-    { name: 'kind', kind: 'choice', label: 'Write when', member: 'watch.kind', options: WATCHED },
+    { name: 'kind', kind: 'choice', label: say('messages.writeWhen'), member: 'watch.kind', options: WATCHED },
     {
       name: 'step',
       kind: 'choice',
-      label: 'At which step',
+      label: say('messages.atWhichStep'),
       member: 'watch.step',
-      options: [['', 'Any step'], ...choices('action')],
+      options: [['', say('messages.anyStep')], ...choices('action')],
       when: is('stepRate'),
     },
     {
       name: 'app',
       kind: 'text',
-      label: 'Which app',
-      hint: 'By its name in the report. Empty: any app.',
+      label: say('messages.whichApp'),
+      hint: say('messages.byNameInReport'),
       member: 'watch.app',
       suggestions: apps,
       when: is('appRate'),
     },
-    { name: 'of', kind: 'checks', label: 'How they end', member: 'watch.of', options: ENDS, when: is('outcomes') },
+    {
+      name: 'of',
+      kind: 'checks',
+      label: say('messages.howTheyEnd'),
+      member: 'watch.of',
+      options: ENDS,
+      when: is('outcomes'),
+    },
     {
       name: 'profiles',
       kind: 'checks',
-      label: 'Only of these profiles',
-      hint: 'None: of all.',
+      label: say('messages.onlyProfiles'),
+      hint: say('messages.profilesHint'),
       member: 'watch.profiles',
       options: profiles,
       when: (values) => isOfSessions(values) && profiles.length > 0,
@@ -59,8 +67,8 @@ const fieldsOf = ({ apps, profiles, groups, senders }, channels) => {
     {
       name: 'groups',
       kind: 'checks',
-      label: 'Only where the profile applies through these groups',
-      hint: 'None: through any.',
+      label: say('messages.onlyWhereProfileApplies'),
+      hint: say('messages.groupsHint'),
       member: 'watch.groups',
       options: groups.map((one) => [one, one]),
       when: (values) => isOfSessions(values) && groups.length > 0,
@@ -68,27 +76,27 @@ const fieldsOf = ({ apps, profiles, groups, senders }, channels) => {
     {
       name: 'minutes',
       kind: 'number',
-      label: 'For more than so many minutes',
-      hint: '1 to 1,440. It is about devices with a person in front of them.',
+      label: say('messages.forMoreThanSo'),
+      hint: say('messages.stuckHint'),
       member: 'watch.minutes',
       when: is('stuck'),
     },
     {
       name: 'source',
       kind: 'choice',
-      label: 'Which sender',
+      label: say('messages.whichSender'),
       member: 'watch.source',
-      options: [['', 'Any sender'], ...senders],
+      options: [['', say('messages.anySender')], ...senders],
       when: is('silent'),
     },
     {
       name: 'channels',
       kind: 'checks',
-      label: 'Write to',
+      label: say('messages.writeTo'),
       options: channels.map((one) => [one, one]),
       required: true,
     },
-    { name: 'name', kind: 'text', label: 'Name of the rule', hint: 'Messages name it.', required: true },
+    { name: 'name', kind: 'text', label: say('messages.nameRule'), hint: say('messages.nameHint'), required: true },
   ];
 };
 
@@ -99,19 +107,19 @@ const fieldsOf = ({ apps, profiles, groups, senders }, channels) => {
 
 /**
  * @param {any} context of the view
- * @param {{reload: () => Promise<void>, say: (...content: any[]) => void, refuse: (error: any, form: any) => void,
+ * @param {{reload: () => Promise<void>, tell: (...content: any[]) => void, refuse: (error: any, form: any) => void,
  *   zone: string, names: Names}} shared
  * @returns {{element: HTMLElement, draw: (answer: Answer) => void}}
  */
-export function rules({ api, signal, announce }, { reload, say, refuse, zone, names }) {
+export function rules({ api, signal, announce }, { reload, tell, refuse, zone, names }) {
   const table = h('div', null);
   const place = h('div', null);
   const values = valuesOfRule({ name: FIRST_NAMES[START.kind], watch: START, channels: [] });
   /** @type {{changed: string|null, answer: Answer, form: any, of: string}} */
   const state = { changed: null, answer: null, form: null, of: '' };
-  const title = h('h3', null, 'Add a rule');
-  const submit = h('button', { type: 'submit', class: 'primary' }, 'Add the rule');
-  const cancel = h('button', { type: 'button', hidden: true, onclick: () => edit(null) }, 'Cancel');
+  const title = h('h3', null, say('messages.addRule'));
+  const submit = h('button', { type: 'submit', class: 'primary' }, say('messages.addTheRule'));
+  const cancel = h('button', { type: 'button', hidden: true, onclick: () => edit(null) }, say('common.cancel'));
 
   /** The name that a new rule has unless somebody types another. */
   const firstName = (kind) => {
@@ -134,8 +142,8 @@ export function rules({ api, signal, announce }, { reload, say, refuse, zone, na
             channels: channelNames.length === 1 ? channelNames : [],
           }),
     );
-    title.textContent = rule ? `Change ${rule.name}` : 'Add a rule';
-    submit.textContent = rule ? 'Save the rule' : 'Add the rule';
+    title.textContent = rule ? say('messages.changeNamed', { name: rule.name }) : say('messages.addRule');
+    submit.textContent = rule ? say('messages.saveRule') : say('messages.addTheRule');
     cancel.hidden = !rule;
     // What was said is remembered by its name.
     state.form.lock('name', Boolean(rule));
@@ -144,11 +152,11 @@ export function rules({ api, signal, announce }, { reload, say, refuse, zone, na
 
   const save = async (event) => {
     event.preventDefault();
-    say();
+    tell();
     state.form.clear();
     const name = values.name.trim();
     if (name !== state.changed && state.answer.rules.some((one) => one.name === name)) {
-      state.form.showErrors([{ field: 'name', problem: 'is the name of another rule' }]);
+      state.form.showErrors([{ field: 'name', problem: say('messages.nameOfRule') }]);
       return;
     }
     submit.disabled = true;
@@ -161,7 +169,7 @@ export function rules({ api, signal, announce }, { reload, say, refuse, zone, na
       state.changed = null;
       await reload();
       edit(null);
-      announce(`The rule ${name} is there.`);
+      announce(say('messages.ruleIsThere', { name }));
     } catch (error) {
       refuse(error, state.form);
     } finally {
@@ -171,11 +179,13 @@ export function rules({ api, signal, announce }, { reload, say, refuse, zone, na
 
   const isMuted = (rule) => rule.mutedUntil && rule.mutedUntil > state.answer.asOf;
   const mute = async (rule) => {
-    say();
+    tell();
     try {
       await api.send('muteRule', { id: rule.name }, { days: isMuted(rule) ? 0 : MUTE_DAYS }, { signal });
       await reload();
-      announce(isMuted(rule) ? `${rule.name} speaks again.` : `${rule.name} is muted for a week.`);
+      announce(
+        isMuted(rule) ? say('messages.speaksAgain', { name: rule.name }) : say('messages.isMuted', { name: rule.name }),
+      );
     } catch (error) {
       refuse(error, null);
     }
@@ -183,18 +193,18 @@ export function rules({ api, signal, announce }, { reload, say, refuse, zone, na
 
   const remove = async ({ name }) => {
     const isSure = await confirmDialog({
-      title: `Remove the rule ${name}?`,
-      text: 'Nothing is said of it any more, not even that something is over.',
-      action: 'Remove',
+      title: say('messages.removeRuleTitle', { name }),
+      text: say('messages.nothingSaidAnyMore'),
+      action: say('common.remove'),
       signal,
     });
     if (!isSure) return;
-    say();
+    tell();
     try {
       await api.send('removeRule', { id: name }, undefined, { signal });
       await reload();
       if (state.changed === name) edit(null);
-      announce(`The rule ${name} is removed.`);
+      announce(say('messages.ruleIsRemoved', { name }));
     } catch (error) {
       refuse(error, null);
     }
@@ -216,39 +226,41 @@ export function rules({ api, signal, announce }, { reload, say, refuse, zone, na
     patch(
       table,
       dataTable({
-        caption: 'Rules',
+        caption: say('messages.rules'),
         hideCaption: true,
         columns: [
-          { key: 'name', label: 'Name', class: 'nowrap' },
-          { key: 'watch', label: 'Writes when', class: 'wrap', render: (one) => words(one.watch) },
+          { key: 'name', label: say('common.name'), class: 'nowrap' },
+          { key: 'watch', label: say('messages.writesWhen'), class: 'wrap', render: (one) => words(one.watch) },
           {
             key: 'channels',
-            label: 'To',
+            label: say('messages.to'),
             class: 'wrap',
-            render: (one) => (one.channels.length ? one.channels.join(', ') : badge('warn', 'No channel')),
+            render: (one) => (one.channels.length ? one.channels.join(', ') : badge('warn', say('messages.noChannel'))),
           },
           {
             key: 'state',
-            label: 'State',
+            label: say('common.state'),
             render: (one) =>
-              isMuted(one) ? badge('quiet', `Muted until ${dateTime(one.mutedUntil, zone)}`) : badge('good', 'On'),
+              isMuted(one)
+                ? badge('quiet', say('messages.mutedUntil', { instant: dateTime(one.mutedUntil, zone) }))
+                : badge('good', say('common.on')),
           },
           {
             key: 'acts',
-            label: h('span', { class: 'visually-hidden' }, 'What can be done'),
+            label: h('span', { class: 'visually-hidden' }, say('messages.whatCanDone')),
             class: 'acts',
             render: (one) => [
-              act(one, isMuted(one) ? 'End muting' : 'Mute for a week', mute),
+              act(one, isMuted(one) ? say('messages.endMuting') : say('messages.muteForWeek'), mute),
               ' ',
-              act(one, 'Change', edit),
+              act(one, say('common.change'), edit),
               ' ',
-              act(one, 'Remove', remove),
+              act(one, say('common.remove'), remove),
             ],
           },
         ],
         rows: state.answer.rules,
         key: (one) => one.name,
-        empty: 'There is no rule yet: nothing is sent.',
+        empty: say('messages.noRuleYetNothing'),
       }),
     );
     // The form has a box for each channel, so it is made anew when those change, with what was typed.
@@ -258,7 +270,7 @@ export function rules({ api, signal, announce }, { reload, say, refuse, zone, na
     values.channels = values.channels.filter((one) => of.includes(one));
     if (!state.changed && of.length === 1) values.channels = of;
     if (!of.length) {
-      place.replaceChildren(h('p', { class: 'quiet' }, 'Add a channel first.'));
+      place.replaceChildren(h('p', { class: 'quiet' }, say('messages.addChannelFirst')));
       return;
     }
     state.form = formFields(fieldsOf(names, of), values, () => {
@@ -269,7 +281,7 @@ export function rules({ api, signal, announce }, { reload, say, refuse, zone, na
     place.replaceChildren(
       h(
         'form',
-        { class: 'stack', novalidate: true, 'aria-label': 'Rule', onsubmit: save },
+        { class: 'stack', novalidate: true, 'aria-label': say('messages.rule'), onsubmit: save },
         title,
         state.form.element,
         h('div', { class: 'actions' }, submit, cancel),
@@ -280,7 +292,7 @@ export function rules({ api, signal, announce }, { reload, say, refuse, zone, na
   const element = h(
     'section',
     { class: 'card stack', 'aria-labelledby': 'rules-title' },
-    h('h2', { id: 'rules-title' }, 'What they are about'),
+    h('h2', { id: 'rules-title' }, say('messages.whatTheyAbout')),
     table,
     place,
   );

@@ -5,35 +5,35 @@
  * the server's own default counts.
  */
 
-import { plural } from '../kit/format.js';
 import { action } from '../kit/words.js';
+import { say } from '../kit/say.js';
 
 /** What a channel can be. @type {[string, string][]} */
 export const CHANNELS = [
-  ['email', 'E-mail'],
-  ['teams', 'Microsoft Teams'],
-  ['slack', 'Slack'],
-  ['webhook', 'Signed webhook'],
+  ['email', say('messages.eMail')],
+  ['teams', say('messages.microsoftTeams')],
+  ['slack', say('messages.slack')],
+  ['webhook', say('messages.signedWebhook')],
 ];
 
 /** What a rule can watch. @type {[string, string][]} */
 export const WATCHED = [
-  ['stepRate', 'More people give up at a step'],
-  ['appRate', 'An app fails more often'],
-  ['outcomes', 'Enrollments or sessions end badly'],
-  ['stuck', 'A device stays on one screen'],
-  ['silent', 'A sender is silent'],
-  ['fileMade', 'A report file is ready'],
-  ['weekly', 'The week in one sentence, on Mondays'],
+  ['stepRate', say('messages.morePeopleGiveUp')],
+  ['appRate', say('messages.appFailsMoreOften')],
+  ['outcomes', say('messages.enrollmentsOrSessionsEnd')],
+  ['stuck', say('messages.deviceStaysOnOne')],
+  ['silent', say('messages.senderSilent')],
+  ['fileMade', say('messages.reportFileReady')],
+  ['weekly', say('messages.weekInOneSentence')],
 ];
 
 /** How something ends badly. @type {[string, string][]} */
 export const ENDS = [
-  ['failed', 'An enrollment failed'],
-  ['timedOut', 'Nothing was received of an enrollment for longer than its limit'],
-  ['stopped', 'A person stopped an enrollment'],
-  ['sessionFailed', 'The Enrollment Status Page failed'],
-  ['sessionTimedOut', 'The Enrollment Status Page passed its limit'],
+  ['failed', say('messages.enrollmentFailed')],
+  ['timedOut', say('messages.nothingReceivedEnrollment')],
+  ['stopped', say('messages.personStoppedEnrollment')],
+  ['sessionFailed', say('messages.enrollmentStatusPageFailed')],
+  ['sessionTimedOut', say('messages.enrollmentStatusPagePassed')],
 ];
 
 /** A name for a rule or a channel that has none yet. */
@@ -53,7 +53,9 @@ export const FIRST_NAMES = {
 
 /** Names in a sentence. @param {string[]} names */
 const joined = (names) =>
-  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} or ${names[names.length - 1]}`;
+  names.length < 2
+    ? names.join('')
+    : say('messages.or', { names: names.slice(0, -1).join(', '), last: names[names.length - 1] });
 
 /**
  * What a rule watches, as a sentence without its point.
@@ -64,28 +66,28 @@ const joined = (names) =>
 export function watched(watch, { profile = (id) => id, sender = (source) => source } = {}) {
   switch (watch.kind) {
     case 'stepRate':
-      return `More people than in the four weeks before give up at ${watch.step ? action(watch.step) : 'any step'}`;
+      return watch.step ? say('messages.stepRate', { step: action(watch.step) }) : say('messages.anyStepRate');
     case 'appRate':
-      return `${watch.app ?? 'Any app'} fails more often than in the four weeks before`;
+      return watch.app ? say('messages.appRate', { app: watch.app }) : say('messages.anyAppRate');
     case 'outcomes': {
       const words = new Map(ENDS);
       const ends = watch.of.map((end) => words.get(end) ?? end).join('; ');
-      const only = [
-        watch.profiles?.length ? `of the profile ${joined(watch.profiles.map(profile))}` : null,
-        watch.groups?.length ? `through the group ${joined(watch.groups)}` : null,
-      ].filter(Boolean);
-      return only.length ? `${ends}: only ${only.join(', ')}` : ends;
+      const profiles = watch.profiles?.length ? joined(watch.profiles.map(profile)) : null;
+      const groups = watch.groups?.length ? joined(watch.groups) : null;
+      if (profiles && groups) return say('messages.onlyOfBoth', { ends, profiles, groups });
+      if (profiles) return say('messages.onlyOfProfile', { ends, profiles });
+      return groups ? say('messages.onlyOfGroup', { ends, groups }) : ends;
     }
     case 'stuck':
-      return `A device is on one screen for more than ${plural(watch.minutes, 'minute')}`;
+      return say('messages.stuck', { n: watch.minutes });
     case 'silent':
       return watch.source
-        ? `${sender(watch.source)} is silent for longer than it usually is`
-        : 'A sender is silent for longer than it usually is';
+        ? say('messages.isSilent', { sender: sender(watch.source) })
+        : say('messages.senderSilentForLonger');
     case 'fileMade':
-      return 'A report file is ready';
+      return say('messages.reportFileReady');
     case 'weekly':
-      return 'The week in one sentence, on Mondays';
+      return say('messages.weekInOneSentence');
     default:
       return watch.kind;
   }
@@ -204,4 +206,4 @@ export const newestFirst = ({ sent, givenUp }) =>
 
 /** How a try goes on. @param {Answer} one that is on its way */
 export const tries = (one) =>
-  one.failedTries ? `${plural(one.failedTries, 'try', 'tries')} failed` : 'waits to be sent';
+  one.failedTries ? say('messages.triesFailed', { n: one.failedTries }) : say('messages.waitsToBeSent');

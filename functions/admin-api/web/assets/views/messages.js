@@ -15,6 +15,7 @@ import { channels } from './messages-channels.js';
 import { rules } from './messages-rules.js';
 import { newestFirst, policyOf, tries, valuesOfPolicy } from './messages-words.js';
 import { targetKind } from './profiles-api.js';
+import { say } from '../kit/say.js';
 
 /** How many names a form offers to choose from. */
 const MOST_OFFERED = 100;
@@ -48,24 +49,40 @@ async function namesOf(api, signal) {
 }
 
 /** The choices for all messages. */
-function choicesForm({ api, signal, announce }, { reload, say, refuse, zone }) {
+function choicesForm({ api, signal, announce }, { reload, tell, refuse, zone }) {
   /** @type {import('../kit/form.js').Field[]} */
   const fields = [
     {
       name: 'digestMinutes',
       kind: 'number',
-      label: 'Minutes in which news become one message',
-      hint: 'After the first of them. 0 to 1,440.',
+      label: say('messages.minutesInWhichNews'),
+      hint: say('messages.digestHint'),
     },
-    { name: 'limitAnHour', kind: 'number', label: 'Most messages in an hour', hint: 'Of each channel; others wait.' },
-    { name: 'quietFrom', kind: 'time', label: 'Quiet from', member: 'quiet', hint: `In ${zone}. Empty: never.` },
-    { name: 'quietTo', kind: 'time', label: 'Quiet until' },
-    { name: 'names', kind: 'flag', label: 'Messages name devices and people', hint: 'Off, they name nobody.' },
+    {
+      name: 'limitAnHour',
+      kind: 'number',
+      label: say('messages.mostMessagesInHour'),
+      hint: say('messages.eachChannelOthersWait'),
+    },
+    {
+      name: 'quietFrom',
+      kind: 'time',
+      label: say('messages.quietFrom'),
+      member: 'quiet',
+      hint: say('messages.quietHint', { zone }),
+    },
+    { name: 'quietTo', kind: 'time', label: say('messages.quietUntil') },
+    {
+      name: 'names',
+      kind: 'flag',
+      label: say('messages.messagesNameDevices'),
+      hint: say('messages.offTheyNameNobody'),
+    },
     {
       name: 'address',
       kind: 'text',
-      label: 'Address of this page',
-      hint: 'For the links that mute a rule. Empty: messages have no links.',
+      label: say('messages.addressPage'),
+      hint: say('messages.forLinksMuteRule'),
     },
   ];
   const values = valuesOfPolicy({ digestMinutes: 5, limitAnHour: 6, quiet: null, names: false, address: null });
@@ -73,14 +90,14 @@ function choicesForm({ api, signal, announce }, { reload, say, refuse, zone }) {
   let base = '';
   const save = async (event) => {
     event.preventDefault();
-    say();
+    tell();
     form.clear();
     try {
       await api.send('changeNotices', null, policyOf(values), { signal });
       base = '';
       await reload();
-      say(notice('success', 'Saved.'));
-      announce('The choices for messages are saved.');
+      tell(notice('success', say('common.saved')));
+      announce(say('messages.choicesForMessagesSaved'));
     } catch (error) {
       refuse(error, form);
     }
@@ -89,12 +106,12 @@ function choicesForm({ api, signal, announce }, { reload, say, refuse, zone }) {
     element: h(
       'section',
       { class: 'card stack', 'aria-labelledby': 'choices-title' },
-      h('h2', { id: 'choices-title' }, 'When they go out'),
+      h('h2', { id: 'choices-title' }, say('messages.whenTheyGoOut')),
       h(
         'form',
-        { class: 'stack', novalidate: true, 'aria-label': 'When messages go out', onsubmit: save },
+        { class: 'stack', novalidate: true, 'aria-label': say('messages.whenMessagesGoOut'), onsubmit: save },
         form.element,
-        h('div', { class: 'actions' }, h('button', { type: 'submit', class: 'primary' }, 'Save')),
+        h('div', { class: 'actions' }, h('button', { type: 'submit', class: 'primary' }, say('common.save'))),
       ),
     ),
     draw: ({ policy }) => {
@@ -109,29 +126,29 @@ function choicesForm({ api, signal, announce }, { reload, say, refuse, zone }) {
 
 /** What goes on at the moment. */
 function goingOn({ standing, onTheWay }, zone) {
-  if (!standing.length && !onTheWay.length) return h('p', { class: 'quiet' }, 'Nothing at the moment.');
+  if (!standing.length && !onTheWay.length) return h('p', { class: 'quiet' }, say('messages.nothingAtMoment'));
   return [
     standing.length
       ? dataTable({
-          caption: 'What began and is not over',
+          caption: say('messages.whatBeganAndNot'),
           columns: [
-            { key: 'since', label: 'Since', class: 'nowrap', render: (one) => dateTime(one.since, zone) },
-            { key: 'rule', label: 'Rule', class: 'nowrap' },
-            { key: 'text', label: 'What', class: 'wrap' },
+            { key: 'since', label: say('common.since'), class: 'nowrap', render: (one) => dateTime(one.since, zone) },
+            { key: 'rule', label: say('messages.rule'), class: 'nowrap' },
+            { key: 'text', label: say('common.what'), class: 'wrap' },
           ],
           rows: standing,
         })
       : null,
     onTheWay.length
       ? dataTable({
-          caption: 'Messages that are not taken yet',
+          caption: say('messages.messagesNotTakenYet'),
           columns: [
-            { key: 'madeAt', label: 'Made', class: 'nowrap', render: (one) => dateTime(one.madeAt, zone) },
-            { key: 'channel', label: 'Channel', class: 'nowrap' },
-            { key: 'failedTries', label: 'State', render: tries },
+            { key: 'madeAt', label: say('common.made'), class: 'nowrap', render: (one) => dateTime(one.madeAt, zone) },
+            { key: 'channel', label: say('messages.channel'), class: 'nowrap' },
+            { key: 'failedTries', label: say('common.state'), render: tries },
             {
               key: 'nextTryAt',
-              label: 'Tried again',
+              label: say('messages.triedAgain'),
               class: 'nowrap',
               render: (one) => (one.nextTryAt ? dateTime(one.nextTryAt, zone) : null),
             },
@@ -143,28 +160,31 @@ function goingOn({ standing, onTheWay }, zone) {
 }
 
 function result(one) {
-  if (one.problem) return [badge('bad', 'Given up'), h('div', { class: 'quiet' }, one.problem)];
-  return badge('good', 'Taken');
+  if (one.problem) return [badge('bad', say('common.givenUp')), h('div', { class: 'quiet' }, one.problem)];
+  return badge('good', say('messages.taken'));
 }
 
 const historyTable = (history, zone) =>
   dataTable({
-    caption: 'What was sent, and what was given up',
+    caption: say('messages.whatSentAndWhat'),
     hideCaption: true,
     columns: [
-      { key: 'at', label: 'When', class: 'nowrap', render: (one) => dateTime(one.at, zone) },
-      { key: 'channel', label: 'Channel', class: 'nowrap' },
-      { key: 'problem', label: 'Result', render: result },
+      { key: 'at', label: say('messages.when'), class: 'nowrap', render: (one) => dateTime(one.at, zone) },
+      { key: 'channel', label: say('messages.channel'), class: 'nowrap' },
+      { key: 'problem', label: say('common.result'), render: result },
       {
         key: 'text',
-        label: 'What it said',
+        label: say('messages.whatSaid'),
         class: 'wrap',
-        render: (one) => [one.isTest ? [badge('quiet', 'Test'), ' '] : null, h('span', { class: 'said' }, one.text)],
+        render: (one) => [
+          one.isTest ? [badge('quiet', say('messages.test')), ' '] : null,
+          h('span', { class: 'said' }, one.text),
+        ],
       },
     ],
     rows: newestFirst(history),
     key: (one) => `${one.at} ${one.channel} ${one.problem ?? ''}`,
-    empty: 'Nothing was sent yet.',
+    empty: say('messages.nothingSentYet'),
   });
 
 export default {
@@ -173,24 +193,26 @@ export default {
     const zone = tenant.settings.timeZone;
     const readOnly = whyReadOnly(context);
     if (readOnly) {
-      patch(root, pageHead('Messages'), accountNavigation('messages'), notice('information', readOnly));
+      patch(root, pageHead(say('view.messages')), accountNavigation('messages'), notice('information', readOnly));
       return;
     }
     const head = h('div', null);
     const word = h('div', { class: 'esp-word' });
     const now = h('div', { class: 'stack' });
     const past = h('div', null);
-    const say = (...content) => word.replaceChildren(...content.filter(Boolean));
+    const tell = (...content) => word.replaceChildren(...content.filter(Boolean));
     const refuse = (error, form) => {
       if (error.name === 'AbortError' || signal.aborted) return;
       const errors = error.members?.errors ?? [];
       const left = form ? form.showErrors(errors) : errors;
       const isPlaced = errors.length > 0 && !left.length;
-      say(notice('problem', isPlaced ? 'Not saved. Fix the field that is marked.' : inOneLine(error)));
+      tell(notice('problem', isPlaced ? say('messages.notSavedFixField') : inOneLine(error)));
     };
     const tested = (name, problem) => {
-      const text = problem ? `${name} did not take the test: ${problem}.` : `${name} took the test message.`;
-      say(notice(problem ? 'problem' : 'success', text));
+      const text = problem
+        ? say('messages.testFailed', { channel: name, problem })
+        : say('messages.testTaken', { channel: name });
+      tell(notice(problem ? 'problem' : 'success', text));
       announce(text);
       word.scrollIntoView({ block: 'nearest' });
     };
@@ -201,12 +223,12 @@ export default {
         api.get('getNoticeHistory', null, { signal }),
       ]);
       if (signal.aborted) return;
-      patch(head, pageHead('Messages', asOf(answer.asOf, zone)));
+      patch(head, pageHead(say('view.messages'), asOf(answer.asOf, zone)));
       for (const part of parts) part.draw(answer);
       patch(now, goingOn(answer, zone));
       patch(past, historyTable(history, zone));
     };
-    const shared = { reload, say, refuse, zone, tested, names: await namesOf(api, signal) };
+    const shared = { reload, tell, refuse, zone, tested, names: await namesOf(api, signal) };
     const parts = [channels(context, shared), rules(context, shared), choicesForm(context, shared)];
     await reload();
     if (signal.aborted) return;
@@ -215,16 +237,12 @@ export default {
     root.replaceChildren(
       head,
       accountNavigation('messages'),
-      h(
-        'p',
-        { class: 'quiet' },
-        'Vestibule writes to you when something gets worse, is over, or turns out to have been otherwise.',
-      ),
+      h('p', { class: 'quiet' }, say('messages.vestibuleWritesToYou')),
       word,
       ...parts.slice(0, 2).map((part) => part.element),
-      section('now-title', 'What goes on', now),
+      section('now-title', say('messages.whatGoes'), now),
       parts[2].element,
-      section('past-title', 'What was sent', past),
+      section('past-title', say('messages.whatSent'), past),
     );
   },
 };

@@ -157,7 +157,7 @@ export function valuePicker({ context: { api, signal, navigate }, path, operatio
                   if (event.currentTarget.value) choose(event.currentTarget.value);
                 },
               },
-              h('option', { value: '' }, say('oneValue.choose')),
+              h('option', { value: '' }, say('common.choose')),
               chosen?.by === by && !isListed ? h('option', { value }, chosen.value ?? say('common.notReported')) : null,
               answer.values.map((one) =>
                 h(

@@ -118,7 +118,7 @@ export function stepsTable(overview, links) {
                 'a',
                 {
                   href: links({ action: step.action, section: null, outcome: 'abandoned' }),
-                  'aria-label': say('common.gaveUp', { count: count(step.gaveUp), step: name(step) }),
+                  'aria-label': say('common.gaveUpAt', { count: count(step.gaveUp), step: name(step) }),
                 },
                 count(step.gaveUp),
               )
@@ -145,7 +145,7 @@ export function stepsTable(overview, links) {
         render: (step) => {
           const was = step.action ? before.get(step.action) : null;
           return known(was?.rate)
-            ? [rate(was.rate), h('small', null, say('overview.attempts', { n: was.reached }))]
+            ? [rate(was.rate), h('small', null, say('overview.ofAttempts', { n: was.reached }))]
             : NONE;
         },
       },

@@ -116,7 +116,7 @@ function weeksCard(overview, links, notes, panel) {
       title: say('overview.shareAttemptsGivenUp'),
       description: say('overview.uprightLine95Interval'),
       weeks: overview.weeks,
-      rateName: say('overview.givenUp'),
+      rateName: say('common.givenUp'),
       parts: [
         { key: 'completed', name: words.outcome('completed') },
         { key: 'abandoned', name: words.outcome('abandoned') },

@@ -9,6 +9,7 @@ import { h } from '../kit/dom.js';
 import { notice } from '../kit/parts.js';
 import { dataTable } from '../kit/table.js';
 import { FIELDS, shown } from './profile-fields.js';
+import { say } from '../kit/say.js';
 
 /** The fields in which two sets of values differ. @returns {import('./profile-fields.js').Field[]} */
 export const differs = (one, other) => FIELDS.filter(({ name }) => one[name] !== other[name]);
@@ -44,41 +45,46 @@ export function changesNotice(rows, form, announce) {
       {
         type: 'button',
         class: 'small',
-        'aria-label': `Use theirs for ${row.field.label}`,
+        'aria-label': say('profile.useTheirsFor', { label: row.field.label }),
         onclick: (event) => {
           form.fill({ [row.field.name]: row.now });
-          event.currentTarget.replaceWith('their value is in the form');
-          announce(`${row.field.label} is as they saved it.`);
+          event.currentTarget.replaceWith(say('profile.theirsIsIn'));
+          announce(say('profile.asTheySaved', { label: row.field.label }));
         },
       },
-      'Use theirs',
+      say('common.useTheirs'),
     );
   return notice(
     'warning',
-    h('h2', { tabindex: '-1' }, 'Somebody else changed this profile meanwhile'),
-    h(
-      'p',
-      null,
-      'Nothing is saved yet. Your input is still in the form; fields that you did not change now have their values. Save ' +
-        'again to replace their changes with yours.',
-    ),
+    h('h2', { tabindex: '-1' }, say('common.somebodyElseChangedProfile')),
+    h('p', null, say('profile.nothingSaved')),
     rows.length
       ? dataTable({
-          caption: 'What they changed',
+          caption: say('profile.whatTheyChanged'),
           columns: [
-            { key: 'label', label: 'Field', render: (row) => row.field.label },
-            { key: 'was', label: 'When you opened it', class: 'wrap', render: (row) => shown(row.field, row.was) },
-            { key: 'now', label: 'Saved by them', class: 'wrap', render: (row) => shown(row.field, row.now) },
+            { key: 'label', label: say('profile.field'), render: (row) => row.field.label },
+            {
+              key: 'was',
+              label: say('profile.whenYouOpened'),
+              class: 'wrap',
+              render: (row) => shown(row.field, row.was),
+            },
+            {
+              key: 'now',
+              label: say('profile.savedByThem'),
+              class: 'wrap',
+              render: (row) => shown(row.field, row.now),
+            },
             {
               key: 'mine',
-              label: 'Yours',
+              label: say('common.yours'),
               class: 'wrap',
               render: (row) =>
-                row.isMine ? [shown(row.field, row.mine), ' ', use(row)] : 'unchanged; their value is in the form',
+                row.isMine ? [shown(row.field, row.mine), ' ', use(row)] : say('profile.unchangedTheirValue'),
             },
           ],
           rows,
         })
-      : h('p', null, 'They changed none of these fields. They changed the assignments, or saved without a change.'),
+      : h('p', null, say('profile.theyChangedNoneFields')),
   );
 }

@@ -7,6 +7,7 @@
  */
 
 import { count } from '../kit/format.js';
+import { say } from '../kit/say.js';
 
 const MOST_NAME = 256;
 const MOST_DESCRIPTION = 1500;
@@ -18,17 +19,16 @@ const MOST_TAGS = 50;
 
 /** Groups of fields in the order of the form. */
 export const GROUPS = [
-  { id: 'general', title: 'Profile' },
-  { id: 'page', title: 'The page' },
-  { id: 'wait', title: 'What people wait for' },
-  { id: 'failure', title: 'When it fails or takes too long' },
+  { id: 'general', title: say('common.profile') },
+  { id: 'page', title: say('profile.page') },
+  { id: 'wait', title: say('profile.whatPeopleWait') },
+  { id: 'failure', title: say('profile.whenFailsOrTakes') },
   {
     id: 'kept',
-    title: 'Kept for Intune',
-    about:
-      'These settings are stored as they are, so that a profile from Graph stays complete. They change nothing that Vestibule reports.',
+    title: say('profile.keptForIntune'),
+    about: say('profile.settingsStoredAsThey'),
   },
-  { id: 'rights', title: 'Who may see it' },
+  { id: 'rights', title: say('profile.whoMaySee') },
 ];
 
 /**
@@ -46,89 +46,89 @@ export const GROUPS = [
 
 /** @type {Field[]} */
 export const FIELDS = [
-  { name: 'displayName', kind: 'text', group: 'general', label: 'Name', most: MOST_NAME, required: true },
-  { name: 'description', kind: 'long', group: 'general', label: 'Description', most: MOST_DESCRIPTION },
+  { name: 'displayName', kind: 'text', group: 'general', label: say('common.name'), most: MOST_NAME, required: true },
+  { name: 'description', kind: 'long', group: 'general', label: say('profile.description'), most: MOST_DESCRIPTION },
   {
     name: 'enabled',
     kind: 'flag',
     group: 'general',
-    label: 'Profile is active',
+    label: say('profile.profileActive'),
     needs: 'notDefault',
     keeps: true,
-    hint: 'If this is off, the profile is kept and applies to nobody.',
+    hint: say('profile.ifOffProfileKept'),
   },
   {
     name: 'priority',
     kind: 'number',
     group: 'general',
-    label: 'Priority',
+    label: say('common.priority'),
     needs: 'notDefault',
-    hint: '1 is the highest. The other profiles move. A number beyond the last puts the profile last.',
+    hint: say('profile.priorityHint'),
   },
   {
     name: 'showInstallationProgress',
     kind: 'flag',
     group: 'page',
-    label: 'Show the page',
-    hint: 'If this is off, nothing else here has an effect.',
+    label: say('profile.showPage'),
+    hint: say('profile.ifOffNothingElse'),
   },
   {
     name: 'installProgressTimeoutInMinutes',
     kind: 'number',
     group: 'page',
-    label: 'Time limit in minutes',
+    label: say('profile.timeLimitInMinutes'),
     most: MOST_MINUTES,
     needs: 'page',
     keeps: true,
-    hint: `1 to ${count(MOST_MINUTES)}. Hybrid join gets 40 more.`,
+    hint: say('profile.limitHint', { most: count(MOST_MINUTES) }),
   },
   {
     name: 'allowUserToSkipAccountSetup',
     kind: 'flag',
     group: 'page',
-    label: 'People may skip account setup',
+    label: say('profile.peopleMaySkipAccount'),
     needs: 'page',
   },
   {
     name: 'blockDeviceUse',
     kind: 'flag',
     group: 'wait',
-    label: 'People must wait until the device is set up',
+    label: say('profile.peopleMustWaitUntil'),
     needs: 'page',
     keeps: true,
-    hint: 'If this is off, people can go on at any time.',
+    hint: say('profile.ifOffPeopleCan'),
   },
   {
     name: 'selectedMobileAppIds',
     kind: 'list',
     group: 'wait',
-    label: 'Selected apps',
+    label: say('profile.selectedApps'),
     most: MOST_APPS,
     needs: 'block',
-    hint: `Up to ${MOST_APPS}. If the list is empty, people wait for all targeted apps.`,
+    hint: say('profile.appsHint', { most: MOST_APPS }),
   },
   {
     name: 'allowNonBlockingAppInstallation',
     kind: 'flag',
     group: 'wait',
     needs: 'apps',
-    label: 'Technician phase: only the selected apps can fail it',
-    hint: 'The other required apps are tried there too. If this is off, they wait for the user’s sign-in.',
+    label: say('profile.technicianPhaseOnlySelected'),
+    hint: say('profile.otherRequiredAppsTried'),
   },
   {
     name: 'customErrorMessage',
     kind: 'long',
     group: 'failure',
-    label: 'Message',
+    label: say('profile.message'),
     most: MOST_MESSAGE,
     needs: 'page',
-    hint: 'People read this when setup fails. If it is empty, they are asked to try again or to get help.',
+    hint: say('profile.peopleReadWhenSetup'),
   },
   {
     name: 'blockDeviceSetupRetryByUser',
     kind: 'flag',
     group: 'failure',
-    label: 'People may not try again',
+    label: say('profile.peopleMayNotTry'),
     needs: 'page',
     keeps: true,
   },
@@ -136,28 +136,28 @@ export const FIELDS = [
     name: 'allowDeviceResetOnInstallFailure',
     kind: 'flag',
     group: 'failure',
-    label: 'People may reset the device',
+    label: say('profile.peopleMayResetDevice'),
     needs: 'block',
   },
   {
     name: 'allowDeviceUseOnInstallFailure',
     kind: 'flag',
     group: 'failure',
-    label: 'People may use the device anyway',
+    label: say('profile.peopleMayUseDevice'),
     needs: 'block',
   },
   {
     name: 'allowLogCollectionOnInstallFailure',
     kind: 'flag',
     group: 'failure',
-    label: 'People may collect logs',
+    label: say('profile.peopleMayCollectLogs'),
     needs: 'page',
   },
   {
     name: 'showErrorDetails',
     kind: 'flag',
     group: 'failure',
-    label: 'People see error codes and names of apps',
+    label: say('profile.peopleSeeErrorCodes'),
     needs: 'page',
   },
   {
@@ -165,23 +165,29 @@ export const FIELDS = [
     kind: 'flag',
     group: 'kept',
     needs: 'page',
-    label: 'Only for devices set up out of the box',
+    label: say('profile.onlyForDevicesSet'),
   },
   {
     name: 'disableUserStatusTrackingAfterFirstUser',
     kind: 'flag',
     group: 'kept',
     needs: 'page',
-    label: 'Account setup for the first user of a device only',
+    label: say('profile.accountSetupForFirst'),
   },
-  { name: 'installQualityUpdates', kind: 'flag', group: 'kept', label: 'Install quality updates', needs: 'page' },
+  {
+    name: 'installQualityUpdates',
+    kind: 'flag',
+    group: 'kept',
+    label: say('profile.installQualityUpdates'),
+    needs: 'page',
+  },
   {
     name: 'roleScopeTagIds',
     kind: 'list',
     group: 'rights',
-    label: 'Scope tags',
+    label: say('common.scopeTags'),
     most: MOST_TAGS,
-    hint: `Enter each tag on its own line, up to ${MOST_TAGS}. If the list is empty, the profile gets tag 0. A token with scope tags sees only profiles that have one of them.`,
+    hint: say('profile.tagsHint', { most: MOST_TAGS }),
   },
 ];
 
@@ -226,13 +232,13 @@ export const entries = (text) => [
  * @returns {string|null}
  */
 export function offReason(field, values, isDefault) {
-  const needs = (name) => `Needs “${fieldOf(name)?.label}”.`;
-  if (field.needs === 'notDefault') return isDefault ? 'The default profile is always active, after all others.' : null;
+  const needs = (name) => say('profile.needs', { label: fieldOf(name)?.label ?? name });
+  if (field.needs === 'notDefault') return isDefault ? say('profile.defaultProfileAlwaysActive') : null;
   if (!field.needs) return null;
   if (!values.showInstallationProgress) return needs('showInstallationProgress');
   if (field.needs === 'page') return null;
   if (!values.blockDeviceUse) return needs('blockDeviceUse');
-  if (field.needs === 'apps' && !entries(values.selectedMobileAppIds).length) return 'Needs at least one selected app.';
+  if (field.needs === 'apps' && !entries(values.selectedMobileAppIds).length) return say('profile.needsAtLeastOne');
   return null;
 }
 
@@ -268,9 +274,10 @@ const letters = (text) => [...text].length;
 
 /** How full a text or list is. @param {Field} field @param {string} value @returns {string|null} */
 export function fullness(field, value) {
-  if (field.kind === 'list') return `${count(entries(value).length)} of ${count(field.most ?? null)}`;
+  if (field.kind === 'list')
+    return say('profile.soManyOf', { count: count(entries(value).length), most: count(field.most ?? null) });
   if (field.kind === 'long' || field.kind === 'text')
-    return `${count(letters(value))} of ${count(field.most ?? null)} characters`;
+    return say('profile.charactersOf', { count: count(letters(value)), most: count(field.most ?? null) });
   return null;
 }
 
@@ -287,17 +294,17 @@ export function problemsOf(values, isDefault) {
     if (kind === 'flag' || offReason(field, values, isDefault)) continue;
     const value = values[name].trim();
     const refuse = (problem) => wrong.push({ field: name, problem });
-    if (field.required && !value) refuse('is required');
+    if (field.required && !value) refuse(say('common.isRequired'));
     if (kind === 'list') {
       const list = entries(value);
-      if (list.length > most) refuse(`must have at most ${most} entries`);
-      else if (list.some((one) => letters(one) > MOST_NAME)) refuse('must hold texts of 1 to 256 characters');
+      if (list.length > most) refuse(say('profile.mostEntries', { most }));
+      else if (list.some((one) => letters(one) > MOST_NAME)) refuse(say('profile.textsOf'));
     } else if (kind === 'number') {
       const isWhole = /^\d+$/.test(value) && Number(value) >= 1;
       if (name === 'priority') {
-        if (value && !isWhole) refuse('must be a whole number from 1');
-      } else if (!isWhole || Number(value) > most) refuse(`must be between 1 and ${most}`);
-    } else if (letters(value) > most) refuse(`must have at most ${most} characters`);
+        if (value && !isWhole) refuse(say('profile.wholeNumber'));
+      } else if (!isWhole || Number(value) > most) refuse(say('profile.mustBeBetween', { most }));
+    } else if (letters(value) > most) refuse(say('common.mustHaveAtMost', { most }));
   }
   return wrong;
 }
@@ -305,17 +312,20 @@ export function problemsOf(values, isDefault) {
 /** A problem as a sentence, with the fields’ labels for the members’ names. */
 export function sentence({ field, problem }) {
   const words = FIELDS.reduce(
-    (text, { name, label }) => text.replace(new RegExp(`\\b${name}\\b`), `“${label}”`),
+    (text, { name, label }) => text.replace(new RegExp(`\\b${name}\\b`), say('settings.quoted', { label })),
     problem,
   );
-  return `${fieldOf(field.replace(/[[.].*$/, ''))?.label ?? field} ${words}.`;
+  return say('profile.labelProblem', {
+    label: fieldOf(field.replace(/[[.].*$/, ''))?.label ?? field,
+    problem: words,
+  });
 }
 
 /** A value as a table shows it. @param {Field} field @param {any} value @returns {string} */
 export function shown(field, value) {
-  if (field.kind === 'flag') return value ? 'On' : 'Off';
-  if (field.kind === 'list') return entries(value).join(', ') || 'none';
-  return value || 'empty';
+  if (field.kind === 'flag') return value ? say('common.on') : say('profile.off');
+  if (field.kind === 'list') return entries(value).join(', ') || say('common.none');
+  return value || say('common.empty');
 }
 
 /**
@@ -326,8 +336,8 @@ export function shown(field, value) {
  */
 export function idOf(typed, apps) {
   const text = typed.trim();
-  if (!text) return { id: null, problem: 'Type the name of an app.' };
+  if (!text) return { id: null, problem: say('profile.typeNameApp') };
   const named = apps.filter((one) => one.name?.toLowerCase() === text.toLowerCase());
-  if (named.length > 1) return { id: null, problem: `${named.length} apps have this name: enter the id of one.` };
+  if (named.length > 1) return { id: null, problem: say('profile.severalApps', { count: named.length }) };
   return { id: named[0]?.id ?? text, problem: null };
 }

@@ -8,6 +8,7 @@
 import { h, uniqueId } from '../kit/dom.js';
 import { appPicker } from './app-picker.js';
 import { FIELDS, GROUPS, fullness, offReason, sentence, willDrop } from './profile-fields.js';
+import { say } from '../kit/say.js';
 
 /**
  * @param {object} options
@@ -38,7 +39,14 @@ export function profileForm({ values, isDefault, readOnly, without = [], apps = 
       // A field that is off is always valid, since its value is not sent.
       if (reason) clear(field.name);
       off.textContent = reason
-        ? [reason, willDrop(field, values) ? `Saved as ${field.kind === 'flag' ? 'off' : 'empty'}.` : null]
+        ? [
+            reason,
+            willDrop(field, values)
+              ? field.kind === 'flag'
+                ? say('profile.savedAsOff')
+                : say('profile.savedAsEmpty')
+              : null,
+          ]
             .filter(Boolean)
             .join(' ')
         : '';
@@ -96,7 +104,7 @@ export function profileForm({ values, isDefault, readOnly, without = [], apps = 
             },
           })
         : null;
-    const words = required ? [label, h('span', { class: 'quiet' }, ' (required)')] : label;
+    const words = required ? [label, h('span', { class: 'quiet' }, ' ', say('common.required'))] : label;
     const wrap =
       kind === 'flag'
         ? h(
@@ -114,8 +122,8 @@ export function profileForm({ values, isDefault, readOnly, without = [], apps = 
               h(
                 'details',
                 null,
-                h('summary', null, 'As ids'),
-                h('label', { for: ids.input }, 'Ids of the apps'),
+                h('summary', null, say('profile.asIds')),
+                h('label', { for: ids.input }, say('profile.idsApps')),
                 input,
               ),
               below,

@@ -15,6 +15,7 @@ import { changesNotice, differs, merge } from './profile-changes.js';
 import { bodyOf, newValues, problemsOf, valuesOf } from './profile-fields.js';
 import { profileForm } from './profile-form.js';
 import { targetWords } from './profiles-api.js';
+import { say } from '../kit/say.js';
 
 /** Unsaved values by organisation and profile, as long as this page is open. */
 const drafts = new Map();
@@ -24,46 +25,55 @@ const NEW = 'new';
 function about(profile, zone, canAssign) {
   if (!profile) return null;
   const assigned = profile.isDefault
-    ? 'if no other profile does'
-    : profile.assignments.map(targetWords).join('; ') || 'to nobody';
+    ? say('profile.ifNoOtherProfile')
+    : profile.assignments.map(targetWords).join('; ') || say('profile.toNobody');
   return h(
     'section',
-    { class: 'card', 'aria-label': 'About this profile' },
+    { class: 'card', 'aria-label': say('profile.aboutProfile') },
     h(
       'dl',
       { class: 'facts' },
       h(
         'div',
         null,
-        h('dt', null, profile.isDefault ? 'Applies' : 'Assigned'),
+        h('dt', null, profile.isDefault ? say('profile.applies') : say('profile.assigned')),
         h(
           'dd',
           null,
           assigned,
           ' ',
-          canAssign ? h('a', { href: addressOf(`profile/${segment(profile.id)}/assignments`) }, 'Change') : null,
+          canAssign
+            ? h('a', { href: addressOf(`profile/${segment(profile.id)}/assignments`) }, say('common.change'))
+            : null,
         ),
       ),
       h(
         'div',
         null,
-        h('dt', null, 'Priority'),
-        h('dd', null, profile.isDefault ? 'after all others' : count(profile.priority)),
+        h('dt', null, say('common.priority')),
+        h('dd', null, profile.isDefault ? say('profile.afterAllOthers') : count(profile.priority)),
       ),
       h(
         'div',
         null,
-        h('dt', null, 'Changed'),
-        h('dd', null, `${dateTime(profile.lastModifiedDateTime, zone)}, version ${profile.version}`),
+        h('dt', null, say('profile.changed')),
+        h(
+          'dd',
+          null,
+          say('profile.changedVersion', {
+            instant: dateTime(profile.lastModifiedDateTime, zone),
+            version: profile.version,
+          }),
+        ),
       ),
-      h('div', null, h('dt', null, 'Created'), h('dd', null, dateTime(profile.createdDateTime, zone))),
+      h('div', null, h('dt', null, say('profile.created')), h('dd', null, dateTime(profile.createdDateTime, zone))),
       h(
         'div',
         null,
-        h('dt', null, 'Sessions'),
-        h('dd', null, h('a', { href: addressOf('sessions', { profileId: profile.id }) }, 'with this profile')),
+        h('dt', null, say('common.sessions')),
+        h('dd', null, h('a', { href: addressOf('sessions', { profileId: profile.id }) }, say('profile.withProfile'))),
       ),
-      h('div', null, h('dt', null, 'Id'), h('dd', null, h('code', null, profile.id))),
+      h('div', null, h('dt', null, say('common.id')), h('dd', null, h('code', null, profile.id))),
     ),
   );
 }
@@ -83,9 +93,7 @@ async function showEditor(context, id) {
   ]);
   const isDefault = answer.body?.isDefault === true;
   const isScoped = context.tenant?.scopeTags?.length > 0;
-  const readOnly =
-    whyReadOnly(context) ??
-    (isDefault && isScoped ? 'Your token has scope tags; the default profile can’t be changed with it.' : null);
+  const readOnly = whyReadOnly(context) ?? (isDefault && isScoped ? say('profile.yourTokenHasScope') : null);
 
   /** The version that the person began with: its values and ETag. */
   let base = isNew ? newValues() : valuesOf(answer.body);
@@ -100,10 +108,10 @@ async function showEditor(context, id) {
   const isDirty = () => differs(base, values).length > 0;
 
   const word = h('div', { class: 'esp-word' });
-  const say = (...content) => word.replaceChildren(...content.filter(Boolean));
+  const tell = (...content) => word.replaceChildren(...content.filter(Boolean));
   const facts = h('div', null, about(answer.body, zone, !readOnly && !isDefault));
   const head = h('div', null);
-  const drawHead = (name) => head.replaceChildren(pageHead(isNew ? 'New profile' : name));
+  const drawHead = (name) => head.replaceChildren(pageHead(isNew ? say('common.newProfile') : name));
   const form = profileForm({
     values,
     isDefault,
@@ -118,7 +126,7 @@ async function showEditor(context, id) {
   const refuse = (errors, title) => {
     const { left, first } = form.showErrors(errors);
     const atFields = errors.length - left.length;
-    say(
+    tell(
       notice(
         'problem',
         h('strong', null, title),
@@ -129,7 +137,7 @@ async function showEditor(context, id) {
               left.map((one) => h('li', null, one)),
             )
           : null,
-        atFields ? h('p', null, atFields === 1 ? 'Fix 1 field below.' : `Fix ${count(atFields)} fields below.`) : null,
+        atFields ? h('p', null, say('profile.fixFields', { n: atFields })) : null,
       ),
     );
     if (first) first.focus();
@@ -151,17 +159,17 @@ async function showEditor(context, id) {
     base = theirs;
     etag = current.etag;
     facts.replaceChildren(about(current.body, zone, !isDefault) ?? '');
-    say(changesNotice(merged.rows, form, announce));
+    tell(changesNotice(merged.rows, form, announce));
     word.querySelector('h2')?.focus();
   };
 
   const gone = () => {
-    say(
+    tell(
       notice(
         'warning',
-        h('h2', { tabindex: '-1' }, 'This profile was deleted meanwhile'),
-        h('p', null, 'Your input is still in the form.'),
-        h('button', { type: 'button', onclick: (event) => save(event, true) }, 'Save it as a new profile'),
+        h('h2', { tabindex: '-1' }, say('profile.profileDeletedMeanwhile')),
+        h('p', null, say('profile.yourInputStill')),
+        h('button', { type: 'button', onclick: (event) => save(event, true) }, say('profile.saveAsNewProfile')),
       ),
     );
     word.querySelector('h2')?.focus();
@@ -171,7 +179,7 @@ async function showEditor(context, id) {
     drafts.delete(draftKey);
     if (status === 201) {
       base = { ...values };
-      announce(`${body.displayName} is made.`);
+      announce(say('profile.isMade', { profile: body.displayName }));
       navigate(`profile/${segment(body.id)}`, null, { replace: true });
       return;
     }
@@ -179,8 +187,8 @@ async function showEditor(context, id) {
     form.fill(base);
     drawHead(body.displayName);
     facts.replaceChildren(about(body, zone, !isDefault) ?? '');
-    say(notice('success', `Saved as version ${body.version}. It applies to sessions that start from now on.`));
-    announce(`${body.displayName} is saved.`);
+    tell(notice('success', say('profile.savedAs', { version: body.version })));
+    announce(say('profile.isSaved', { profile: body.displayName }));
     word.scrollIntoView({ block: 'nearest' });
   };
 
@@ -188,10 +196,10 @@ async function showEditor(context, id) {
     event.preventDefault();
     const button = root.querySelector('button[type="submit"]');
     form.showErrors([]);
-    say();
+    tell();
     const problems = problemsOf(values, isDefault);
     if (problems.length) {
-      refuse(problems, 'Not saved');
+      refuse(problems, say('common.notSaved'));
       return;
     }
     /** @type {Record<string, any>} */
@@ -213,10 +221,10 @@ async function showEditor(context, id) {
       try {
         if (error.status === 412) await conflict();
         else if (error.status === 404 && !asNew) gone();
-        else if (error.members?.errors?.length) refuse(error.members.errors, 'Not saved');
-        else say(problemNotice(error));
+        else if (error.members?.errors?.length) refuse(error.members.errors, say('common.notSaved'));
+        else tell(problemNotice(error));
       } catch (other) {
-        if (!signal.aborted) say(problemNotice(other));
+        if (!signal.aborted) tell(problemNotice(other));
       }
     } finally {
       button.disabled = false;
@@ -249,23 +257,28 @@ async function showEditor(context, id) {
     word,
     h(
       'form',
-      { novalidate: true, onsubmit: save, 'aria-label': isNew ? 'New profile' : 'Profile' },
+      { novalidate: true, onsubmit: save, 'aria-label': isNew ? say('common.newProfile') : say('common.profile') },
       form.element,
       readOnly
         ? null
         : h(
             'div',
             { class: 'actions esp-save' },
-            h('button', { type: 'submit', class: 'primary' }, isNew ? 'Create profile' : 'Save'),
-            h('a', { class: 'button', href: addressOf('profiles'), onclick: discard }, 'Cancel'),
+            h(
+              'button',
+              { type: 'submit', class: 'primary' },
+              isNew ? say('profile.createProfile') : say('common.save'),
+            ),
+            h('a', { class: 'button', href: addressOf('profiles'), onclick: discard }, say('common.cancel')),
           ),
     ),
   );
   if (draft) {
-    say(
+    tell(
       notice(
         'information',
-        'Your unsaved input is back in the form. ',
+        say('common.yourUnsavedInputBack'),
+        ' ',
         h(
           'button',
           {
@@ -275,11 +288,11 @@ async function showEditor(context, id) {
               discard();
               form.fill(base);
               form.showErrors([]);
-              say();
+              tell();
               root.querySelector('input, textarea')?.focus();
             },
           },
-          'Discard',
+          say('common.discard'),
         ),
       ),
     );
@@ -296,9 +309,9 @@ export default {
     } catch (error) {
       if (error.status !== 404) throw error;
       context.root.replaceChildren(
-        pageHead('There is no such profile'),
+        pageHead(say('profile.noSuchProfile')),
         espNavigation('profiles'),
-        h('p', null, 'It was deleted, or your token may not see it.'),
+        h('p', null, say('profile.deletedOrYourToken')),
       );
     }
   },

@@ -7,17 +7,13 @@
  */
 
 import { espRule } from '../kit/words.js';
+import { say } from '../kit/say.js';
 
 /** Most profiles of an organisation, the default included. */
 export const MOST_PROFILES = 51;
 
 /** Somebody else changed the profile since it was shown. */
-export class ChangedMeanwhile extends Error {
-  constructor() {
-    super('Somebody else changed this meanwhile.');
-    this.name = 'ChangedMeanwhile';
-  }
-}
+export class ChangedMeanwhile extends Error {}
 
 /**
  * Changes a profile if it still is what was shown.
@@ -58,6 +54,7 @@ export function targetWords({ target }) {
   const filter = target.deviceAndAppManagementAssignmentFilterType;
   if (!filter || filter === 'none') return whom;
   const rule = target.deviceAndAppManagementAssignmentFilterRule;
-  const by = rule ? `: ${rule}` : ' (the rule is not known here, so this assignment is ignored)';
-  return `${whom}, ${filter === 'include' ? 'only with' : 'not with'} the filter${by}`;
+  if (filter === 'include')
+    return rule ? say('profiles.onlyWith', { whom, rule }) : say('profiles.onlyWithUnknown', { whom });
+  return rule ? say('profiles.notWith', { whom, rule }) : say('profiles.notWithUnknown', { whom });
 }

@@ -7,29 +7,27 @@
  */
 
 import { h, patch } from '../kit/dom.js';
-import { count, minutes, plural } from '../kit/format.js';
+import { count, minutes } from '../kit/format.js';
 import { asOf, badge, notice, pageHead, problemNotice } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
 import { confirmDialog } from '../kit/confirm.js';
 import { espNavigation, whyReadOnly, zoneOf } from './esp-parts.js';
 import { ChangedMeanwhile, MOST_PROFILES, changeShown, targetWords } from './profiles-api.js';
 import { reorderHandlers } from './reorder.js';
-
-const apps = (one) =>
-  one.selectedMobileAppIds.length
-    ? plural(one.selectedMobileAppIds.length, 'selected app')
-    : 'all apps that are targeted';
+import { say } from '../kit/say.js';
 
 function summary(one) {
-  if (!one.showInstallationProgress) return 'The page is not shown.';
-  if (!one.blockDeviceUse) return `Time limit ${minutes(one.installProgressTimeoutInMinutes)}. People need not wait.`;
-  return `Time limit ${minutes(one.installProgressTimeoutInMinutes)}. People wait for ${apps(one)}.`;
+  if (!one.showInstallationProgress) return say('profiles.notShown');
+  const limit = minutes(one.installProgressTimeoutInMinutes);
+  if (!one.blockDeviceUse) return say('profiles.needNotWait', { limit });
+  const selected = one.selectedMobileAppIds.length;
+  return selected ? say('profiles.waitForSelected', { n: selected, limit }) : say('profiles.waitForAll', { limit });
 }
 
 function assigned(one) {
-  if (one.isDefault) return 'Applies if no other profile does.';
-  if (!one.assignments.length) return 'Assigned to nobody, so it never applies.';
-  return `Assigned to: ${one.assignments.map(targetWords).join('; ')}`;
+  if (one.isDefault) return say('profiles.appliesIfNoOther');
+  if (!one.assignments.length) return say('common.assignedToNobodySo');
+  return say('profiles.assignedTo', { targets: one.assignments.map(targetWords).join('; ') });
 }
 
 export default {
@@ -60,11 +58,7 @@ export default {
           if (signal.aborted) return;
           word =
             error instanceof ChangedMeanwhile
-              ? notice(
-                  'warning',
-                  `Somebody else changed the profiles meanwhile, so “${one.displayName}” was not changed. ` +
-                    'The list now shows their changes.',
-                )
+              ? notice('warning', say('profiles.changedMeanwhile', { profile: one.displayName }))
               : problemNotice(error);
           // A problem announces itself.
           if (error instanceof ChangedMeanwhile) announce(word.textContent);
@@ -86,11 +80,15 @@ export default {
         const list = ranked();
         const to = list[Math.max(0, Math.min(place(list.indexOf(one)), list.length - 1))];
         if (to === one) {
-          announce(`${one.displayName} is already ${list[0] === one ? 'first' : 'last'}.`);
+          announce(
+            list[0] === one
+              ? say('profiles.alreadyFirst', { profile: one.displayName })
+              : say('profiles.alreadyLast', { profile: one.displayName }),
+          );
           return;
         }
         const { body } = await changeShown(api, one, 'setEspProfilePriority', { priority: to.priority });
-        announce(`${one.displayName} is now ${body.priority} of ${places()}.`);
+        announce(say('profiles.isNow', { profile: one.displayName, priority: body.priority, all: places() }));
       });
       // A browser that can't move an element without taking it out has dropped the focus.
       if (focus) root.querySelector(`[data-key="${CSS.escape(id)}"] .${focus}`)?.focus();
@@ -98,36 +96,34 @@ export default {
 
     const remove = async (one) => {
       const isSure = await confirmDialog({
-        title: `Delete “${one.displayName}”?`,
+        title: say('profiles.deleteTitle', { profile: one.displayName }),
         text: [
           h(
             'p',
             null,
-            one.assignments.length
-              ? 'Devices that it is assigned to will get the next profile that applies, or the default.'
-              : 'It is assigned to nobody.',
+            one.assignments.length ? say('profiles.devicesAssignedToWill') : say('profiles.assignedToNobody'),
           ),
-          h('p', null, 'Sessions that started with it keep it. Nothing changes in Intune.'),
+          h('p', null, say('profiles.sessionsStartedWithKeep')),
         ],
-        action: 'Delete',
+        action: say('profiles.delete'),
         signal,
       });
       if (!isSure) return;
       await change(one.id, async (each) => {
         await changeShown(api, each, 'deleteEspProfile');
-        announce(`${each.displayName} is deleted.`);
-        return notice('success', `“${each.displayName}” is deleted.`);
+        announce(say('profiles.isDeleted', { profile: each.displayName }));
+        return notice('success', say('profiles.quotedIsDeleted', { profile: each.displayName }));
       });
       root.querySelector('h1')?.focus();
     };
 
-    const arrow = (one, name, sign, words, isEnd, by) =>
+    const arrow = (one, name, sign, label, isEnd, by) =>
       h(
         'button',
         {
           type: 'button',
           class: `small ${name}`,
-          'aria-label': `Move ${one.displayName} ${words}`,
+          'aria-label': label,
           // Not `disabled`: a button that is under the person's finger must not lose the focus.
           'aria-disabled': isEnd ? 'true' : null,
           onclick: () => move(one.id, (at) => at + by, name),
@@ -142,13 +138,15 @@ export default {
       return h(
         'li',
         { class: one.isDefault ? 'esp-profile default' : 'esp-profile', 'data-key': one.id },
-        canMove ? h('span', { class: 'esp-handle', 'aria-hidden': 'true', title: 'Drag to another place' }, '⠿') : null,
+        canMove
+          ? h('span', { class: 'esp-handle', 'aria-hidden': 'true', title: say('profiles.dragToAnotherPlace') }, '⠿')
+          : null,
         h(
           'span',
           { class: 'esp-place' },
           one.isDefault
-            ? h('span', { class: 'quiet' }, 'last')
-            : [h('span', { class: 'visually-hidden' }, 'Priority '), count(one.priority)],
+            ? h('span', { class: 'quiet' }, say('profiles.last'))
+            : [h('span', { class: 'visually-hidden' }, say('common.priority'), ' '), count(one.priority)],
         ),
         h(
           'div',
@@ -158,8 +156,8 @@ export default {
             null,
             h('a', { href: addressOf(to) }, one.displayName),
             ' ',
-            one.isDefault ? badge('quiet', 'Default') : null,
-            one.enabled ? null : badge('warn', 'Switched off'),
+            one.isDefault ? badge('quiet', say('profiles.default')) : null,
+            one.enabled ? null : badge('warn', say('profiles.switchedOff')),
           ),
           one.description ? h('p', null, one.description) : null,
           h('p', null, summary(one)),
@@ -168,17 +166,19 @@ export default {
         h(
           'div',
           { class: 'esp-actions' },
-          canMove ? arrow(one, 'up', '↑', 'up', at === 0, -1) : null,
-          canMove ? arrow(one, 'down', '↓', 'down', at === list.length - 1, 1) : null,
+          canMove ? arrow(one, 'up', '↑', say('profiles.moveUp', { profile: one.displayName }), at === 0, -1) : null,
+          canMove
+            ? arrow(one, 'down', '↓', say('profiles.moveDown', { profile: one.displayName }), at === list.length - 1, 1)
+            : null,
           canChange && !one.isDefault
             ? h(
                 'a',
                 {
                   class: 'button small',
                   href: addressOf(`${to}/assignments`),
-                  'aria-label': `Assign ${one.displayName}`,
+                  'aria-label': say('profiles.assignOne', { profile: one.displayName }),
                 },
-                'Assign',
+                say('profiles.assign'),
               )
             : null,
           h(
@@ -186,9 +186,9 @@ export default {
             {
               class: 'button small',
               href: addressOf('sessions', { profileId: one.id }),
-              'aria-label': `Sessions with ${one.displayName}`,
+              'aria-label': say('profiles.sessionsWith', { profile: one.displayName }),
             },
-            'Sessions',
+            say('common.sessions'),
           ),
           canChange && !one.isDefault
             ? h(
@@ -196,10 +196,10 @@ export default {
                 {
                   type: 'button',
                   class: 'small danger',
-                  'aria-label': `Delete ${one.displayName}`,
+                  'aria-label': say('profiles.deleteOne', { profile: one.displayName }),
                   onclick: () => remove(one),
                 },
-                'Delete',
+                say('profiles.delete'),
               )
             : null,
         ),
@@ -217,22 +217,15 @@ export default {
       const isFull = answer.profiles >= MOST_PROFILES;
       patch(
         root,
-        pageHead('Enrollment Status Page profiles', asOf(answer.asOf, zoneOf(context))),
+        pageHead(say('common.enrollmentStatusPageProfiles'), asOf(answer.asOf, zoneOf(context))),
         espNavigation('profiles'),
-        h(
-          'p',
-          { class: 'esp-lead' },
-          'A device gets the first profile that is assigned to it; otherwise the first that is assigned to its ' +
-            'user; otherwise the default. Changes apply to sessions that start later. They do not change Intune, so ' +
-            'make the same change there.',
-        ),
+        h('p', { class: 'esp-lead' }, say('profiles.about')),
         readOnly ? notice('information', readOnly) : null,
         h('div', { class: 'esp-word', 'data-key': 'word' }, word),
         answer.value.length < answer.profiles
           ? notice(
               'information',
-              `Your token sees ${count(answer.value.length)} of ${count(answer.profiles)} profiles. Priorities count ` +
-                'all profiles.',
+              say('profiles.seesSome', { some: count(answer.value.length), all: count(answer.profiles) }),
             )
           : null,
         readOnly
@@ -241,15 +234,15 @@ export default {
               'p',
               { 'data-key': 'new' },
               isFull
-                ? `There are ${MOST_PROFILES} profiles, which is the limit.`
-                : h('a', { class: 'button primary', href: addressOf('profile/new') }, 'New profile'),
+                ? say('profiles.isFull', { count: MOST_PROFILES })
+                : h('a', { class: 'button primary', href: addressOf('profile/new') }, say('common.newProfile')),
             ),
         h(
           'ol',
           {
             class: 'esp-profiles',
             role: 'list',
-            'aria-label': 'Profiles, highest priority first',
+            'aria-label': say('profiles.profilesHighestPriorityFirst'),
             ...(readOnly ? {} : drag),
           },
           answer.value.map((one) => entry(one, list.indexOf(one), list)),

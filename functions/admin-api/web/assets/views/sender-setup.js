@@ -6,9 +6,9 @@
 
 import { confirmDialog } from '../kit/confirm.js';
 import { h, uniqueId } from '../kit/dom.js';
-import { plural } from '../kit/format.js';
 import { copyButton, notice } from '../kit/parts.js';
 import { inOneLine, whyReadOnly } from './account-parts.js';
+import { say, sayNodes } from '../kit/say.js';
 
 /**
  * Makes a new secret of a sender; earlier ones go on working.
@@ -32,27 +32,23 @@ export function setupPanel(made, offered, announce) {
     h('p', null, `${label}: `, h('code', { class: 'secret' }, text), ' ', copyButton(text, what, announce));
   return h(
     'section',
-    { class: 'card', 'data-key': 'setup', 'aria-label': `Settings for ${made.title}` },
-    h('h2', null, `Enter this in ${made.title}`),
-    h(
-      'p',
-      null,
-      'The secret is shown only now, and kept nowhere on this page. Earlier ones go on working until you end them.',
-    ),
-    line('Address', made.url, 'the address'),
-    line('Secret', made.secret, 'the secret'),
+    { class: 'card', 'data-key': 'setup', 'aria-label': say('senders.settingsFor', { title: made.title }) },
+    h('h2', null, say('senders.enterIn', { title: made.title })),
+    h('p', null, say('senders.secretShownOnlyNow')),
+    line(say('senders.address'), made.url, say('senders.theAddress')),
+    line(say('senders.secret'), made.secret, say('senders.theSecret')),
     h('pre', { class: 'settings' }, made.settings),
-    h('p', null, copyButton(made.settings, 'the settings', announce)),
+    h('p', null, copyButton(made.settings, say('senders.theSettings'), announce)),
     offered?.files
       ? h(
           'p',
           { class: 'quiet' },
-          'It also needs files to deploy, which an operator makes: ',
-          h('code', null, `vestibule source add NAME ${made.source}`),
-          '.',
+          sayNodes('senders.needsFiles', {
+            command: h('code', null, `vestibule source add NAME ${made.source}`),
+          }),
         )
       : null,
-    made.secrets > 1 ? h('p', { class: 'quiet' }, `${plural(made.secrets, 'secret')} work now.`) : null,
+    made.secrets > 1 ? h('p', { class: 'quiet' }, say('senders.secretsWorkNow', { n: made.secrets })) : null,
   );
 }
 
@@ -65,11 +61,11 @@ export const senderChoice = (offered, { id, value, onChoose }) =>
   h(
     'div',
     { class: 'field' },
-    h('label', { for: id }, 'Sender'),
+    h('label', { for: id }, say('common.sender')),
     h(
       'select',
       { id, required: true, value, onchange: (event) => onChoose(event.currentTarget.value) },
-      h('option', { value: '' }, 'Choose…'),
+      h('option', { value: '' }, say('common.choose')),
       offered.map((one) => h('option', { value: one.source }, one.title)),
     ),
   );
@@ -103,17 +99,17 @@ export function senderSecrets(context, { reload, redraw }) {
     event.preventDefault();
     return attempt(async () => {
       shown.made = await makeSecret(api, shown.source, signal);
-      announce('The secret is made. It is shown only now.');
+      announce(say('senders.secretMadeShownOnly'));
     });
   };
 
   const end = async (sender, earlier) => {
     const isSure = await confirmDialog({
-      title: earlier ? `End the earlier secrets of ${sender.title}?` : `End all secrets of ${sender.title}?`,
-      text: earlier
-        ? 'Only the newest goes on working. What still has an earlier one is refused.'
-        : 'Everything that it sends is refused from now on, until it has a new secret.',
-      action: 'End them',
+      title: earlier
+        ? say('senders.endEarlierOf', { sender: sender.title })
+        : say('senders.endAllOf', { sender: sender.title }),
+      text: earlier ? say('senders.onlyNewestGoes') : say('senders.everythingSendsRefused'),
+      action: say('senders.endThem'),
       signal,
     });
     if (!isSure) return;
@@ -122,7 +118,7 @@ export function senderSecrets(context, { reload, redraw }) {
         signal,
       });
       if (!earlier) shown.made = null;
-      announce('They have ended.');
+      announce(say('senders.theyHaveEnded'));
     });
   };
 
@@ -138,11 +134,11 @@ export function senderSecrets(context, { reload, redraw }) {
     return h(
       'section',
       { class: 'card', 'data-key': 'secrets' },
-      h('h2', null, 'Set up a sender, or replace its secret'),
+      h('h2', null, say('senders.setUpSender')),
       shown.problem ? notice('problem', shown.problem) : null,
       h(
         'form',
-        { class: 'filters', 'aria-label': 'Secrets of senders', onsubmit: make },
+        { class: 'filters', 'aria-label': say('senders.secretsSenders'), onsubmit: make },
         senderChoice(offered, {
           id,
           value: shown.source,
@@ -152,11 +148,11 @@ export function senderSecrets(context, { reload, redraw }) {
             redraw();
           },
         }),
-        h('button', { type: 'submit', class: 'primary' }, 'Make a new secret'),
-        sender && sender.secrets > 1 ? button('End the earlier ones', true) : null,
-        sender?.ownSecret && sender.secrets > 0 ? button('End all', false) : null,
+        h('button', { type: 'submit', class: 'primary' }, say('senders.makeNewSecret')),
+        sender && sender.secrets > 1 ? button(say('senders.endEarlierOnes'), true) : null,
+        sender?.ownSecret && sender.secrets > 0 ? button(say('senders.endAll'), false) : null,
       ),
-      sender ? h('p', { class: 'quiet' }, `${plural(sender.secrets, 'secret')} of it work now.`) : null,
+      sender ? h('p', { class: 'quiet' }, say('senders.itsSecretsWork', { n: sender.secrets })) : null,
       shown.made ? setupPanel(shown.made, sender, announce) : null,
     );
   };

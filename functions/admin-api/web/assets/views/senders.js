@@ -7,11 +7,12 @@
  */
 
 import { h, patch } from '../kit/dom.js';
-import { bytes, count, dateTime, dateTimeSeconds, day, plural } from '../kit/format.js';
+import { bytes, count, dateTime, dateTimeSeconds, day } from '../kit/format.js';
 import { asOf, badge, notice } from '../kit/parts.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
 import { senderSecrets } from './sender-setup.js';
+import { say, sayNodes } from '../kit/say.js';
 
 /** Counts by name, the largest first. */
 const byName = (counts, name = (one) => one) =>
@@ -29,21 +30,21 @@ const withNames = (counts, name) => {
 };
 
 function became(delivery) {
-  const parts = [
-    [delivery.accepted, 'stored'],
-    [delivery.known, 'known already'],
-    [delivery.passedOver, 'ignored'],
-    [delivery.refused, 'refused'],
-  ];
-  const said = parts.filter(([n]) => n > 0).map(([n, word]) => `${count(n)} ${word}`);
-  return said.length ? said.join(', ') : 'empty';
+  const { accepted, known, passedOver, refused } = delivery;
+  const said = [
+    accepted > 0 ? say('senders.soManyStored', { count: count(accepted) }) : null,
+    known > 0 ? say('senders.soManyKnown', { count: count(known) }) : null,
+    passedOver > 0 ? say('senders.soManyIgnored', { count: count(passedOver) }) : null,
+    refused > 0 ? say('senders.soManyRefused', { count: count(refused) }) : null,
+  ].filter(Boolean);
+  return said.length ? said.join(', ') : say('common.empty');
 }
 
 function state(source) {
-  if (source.silent) return badge('warn', 'Silent');
-  if (!source.lastHeardAt) return badge('quiet', 'Nothing received');
-  if (!source.lastAcceptedAt) return badge('warn', 'Nothing stored');
-  return badge('good', 'Active');
+  if (source.silent) return badge('warn', say('senders.silent'));
+  if (!source.lastHeardAt) return badge('quiet', say('senders.nothingReceived'));
+  if (!source.lastAcceptedAt) return badge('warn', say('senders.nothingStored'));
+  return badge('good', say('senders.active'));
 }
 
 function refusal(source, zone) {
@@ -64,33 +65,37 @@ function details(source, zone) {
     { class: 'card', 'data-key': source.source },
     h('h2', null, source.title),
     dataTable({
-      caption: `${source.title}: by day (UTC), at least`,
+      caption: say('senders.byDayOf', { sender: source.title }),
       key: (one) => one.day,
       columns: [
-        { key: 'day', label: 'Day', class: 'nowrap', render: (one) => day(one.day) },
-        { key: 'accepted', label: 'Stored', numeric: true, render: (one) => count(one.accepted) },
-        { key: 'known', label: 'Known already', numeric: true, render: (one) => count(one.known) },
-        { key: 'passedOver', label: 'Ignored, by kind', render: (one) => withNames(one.passedOver) },
-        { key: 'refused', label: 'Refused, by reason', render: (one) => withNames(one.refused, words.refusal) },
+        { key: 'day', label: say('common.day'), class: 'nowrap', render: (one) => day(one.day) },
+        { key: 'accepted', label: say('senders.stored'), numeric: true, render: (one) => count(one.accepted) },
+        { key: 'known', label: say('senders.knownAlready'), numeric: true, render: (one) => count(one.known) },
+        { key: 'passedOver', label: say('senders.ignoredByKind'), render: (one) => withNames(one.passedOver) },
+        {
+          key: 'refused',
+          label: say('senders.refusedByReason'),
+          render: (one) => withNames(one.refused, words.refusal),
+        },
       ],
       rows: source.days,
-      empty: 'Nothing was received.',
+      empty: say('senders.nothingReceivedYet'),
     }),
     h(
       'details',
       { 'data-key': `${source.source}-newest` },
-      h('summary', null, `The newest ${plural(source.newest.length, 'delivery', 'deliveries')}`),
+      h('summary', null, say('senders.newestDeliveries', { n: source.newest.length })),
       dataTable({
-        caption: `${source.title}: newest deliveries`,
+        caption: say('senders.newestOf', { sender: source.title }),
         key: (one) => `${one.at}-${one.sha256}`,
         columns: [
-          { key: 'at', label: 'Received', class: 'nowrap', render: (one) => dateTimeSeconds(one.at, zone) },
-          { key: 'bytes', label: 'Size', numeric: true, render: (one) => bytes(one.bytes) },
-          { key: 'became', label: 'Result', render: became },
-          { key: 'sha256', label: 'Start of SHA-256', render: (one) => h('code', null, one.sha256) },
+          { key: 'at', label: say('common.received'), class: 'nowrap', render: (one) => dateTimeSeconds(one.at, zone) },
+          { key: 'bytes', label: say('common.size'), numeric: true, render: (one) => bytes(one.bytes) },
+          { key: 'became', label: say('common.result'), render: became },
+          { key: 'sha256', label: say('senders.startSha256'), render: (one) => h('code', null, one.sha256) },
         ],
         rows: source.newest,
-        empty: 'No delivery was received.',
+        empty: say('senders.noDeliveryReceived'),
       }),
     ),
   );
@@ -98,22 +103,28 @@ function details(source, zone) {
 
 /** The state of a list; the last problem comes first. */
 function listState(list) {
-  if (list.problem && list.problem.failures > 0) return badge('bad', 'Not read');
-  if (list.unfinished) return badge('busy', 'Being read');
-  if (!list.lastReadAt) return badge('quiet', 'Not read yet');
-  return badge('good', 'Read');
+  if (list.problem && list.problem.failures > 0) return badge('bad', say('senders.notRead'));
+  if (list.unfinished) return badge('busy', say('senders.beingRead'));
+  if (!list.lastReadAt) return badge('quiet', say('senders.notReadYet'));
+  return badge('good', say('senders.read'));
 }
 
 function listProblem({ problem }, zone) {
   if (!problem) return null;
   const since = problem.failures
-    ? `${plural(problem.failures, 'failure')} since the last success`
-    : 'read without a failure since';
+    ? say('senders.failuresSinceLastSuccess', { n: problem.failures })
+    : say('senders.readWithoutFailureSince');
   return h(
     'div',
     null,
     problem.at ? dateTime(problem.at, zone) : null,
-    h('div', { class: 'quiet' }, `${problem.text}${problem.status ? ` (status ${problem.status})` : ''}; ${since}`),
+    h(
+      'div',
+      { class: 'quiet' },
+      problem.status
+        ? say('senders.problemStatus', { problem: problem.text, status: problem.status, since })
+        : say('senders.problemSince', { problem: problem.text, since }),
+    ),
   );
 }
 
@@ -131,49 +142,60 @@ function pulled(pull, zone) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', null, 'Read from Microsoft Graph'),
+      h('h2', null, say('senders.readFromMicrosoftGraph')),
       h(
         'p',
         { class: 'quiet' },
-        `Lists of ${pull.directory}, ${words.cloud(pull.cloud)}, read since ${dateTime(pull.addedAt, zone)} `,
-        `by the application ${pull.client}. `,
-        pull.reading ? 'A run is under way. ' : null,
-        expires ? `Its client secret is valid until ${day(expires)}.` : 'When its client secret expires is unknown.',
+        say('senders.listsOf', {
+          directory: pull.directory,
+          cloud: words.cloud(pull.cloud),
+          since: dateTime(pull.addedAt, zone),
+          client: pull.client,
+        }),
+        ' ',
+        pull.reading ? [say('senders.underWay'), ' '] : null,
+        expires ? say('senders.secretUntil', { day: day(expires) }) : say('senders.secretUnknown'),
       ),
     ),
     pull.secretExpiresSoon
       ? notice(
           'warning',
-          h('strong', null, `The client secret expires on ${day(expires)}. `),
-          'After that nothing is read. Create a new one in Entra, and replace it with ',
-          h('code', null, 'vestibule graph rotate'),
-          '.',
+          h('strong', null, say('senders.secretExpires', { day: day(expires) })),
+          ' ',
+          sayNodes('senders.rotate', {
+            command: h('code', null, 'vestibule graph rotate'),
+          }),
         )
       : null,
     dataTable({
-      caption: 'Lists that are read from Microsoft Graph',
+      caption: say('senders.listsReadFromMicrosoft'),
       hideCaption: true,
       key: (list) => list.list,
       columns: [
-        { key: 'list', label: 'List', class: 'nowrap', render: (list) => words.pulledList(list.list) },
-        { key: 'state', label: 'State', class: 'nowrap', render: listState },
+        { key: 'list', label: say('common.list'), class: 'nowrap', render: (list) => words.pulledList(list.list) },
+        { key: 'state', label: say('common.state'), class: 'nowrap', render: listState },
         {
           key: 'lastReadAt',
-          label: 'Last success',
+          label: say('senders.lastSuccess'),
           class: 'nowrap',
           render: (list) => (list.lastReadAt ? dateTime(list.lastReadAt, zone) : null),
         },
         {
           key: 'rows',
-          label: 'Records',
+          label: say('senders.records'),
           numeric: true,
           render: (list) => (list.lastReadAt ? count(list.rows) : null),
         },
-        { key: 'nextDueAt', label: 'Next', class: 'nowrap', render: (list) => dateTime(list.nextDueAt, zone) },
-        { key: 'problem', label: 'Last problem', class: 'wrap', render: (list) => listProblem(list, zone) },
+        {
+          key: 'nextDueAt',
+          label: say('senders.next'),
+          class: 'nowrap',
+          render: (list) => dateTime(list.nextDueAt, zone),
+        },
+        { key: 'problem', label: say('senders.lastProblem'), class: 'wrap', render: (list) => listProblem(list, zone) },
       ],
       rows: pull.lists,
-      empty: 'No list was read yet.',
+      empty: say('senders.noListReadYet'),
     }),
   );
 }
@@ -196,51 +218,49 @@ export default {
         h(
           'div',
           { class: 'page-head', 'data-key': 'head' },
-          h('h1', { tabindex: '-1' }, 'Senders'),
-          h('p', { class: 'quiet' }, `${plural(sources.length, 'sender')} set up. `, asOf(answer.asOf, zone)),
+          h('h1', { tabindex: '-1' }, say('view.senders')),
+          h('p', { class: 'quiet' }, say('senders.setUp', { n: sources.length }), ' ', asOf(answer.asOf, zone)),
         ),
-        h(
-          'p',
-          { 'data-key': 'about' },
-          'What was received in the last five weeks, and what became of it. Counts are minimums: they are written once a ',
-          'minute, and a function that ends before loses its counts. Requests without a valid credential are not counted.',
-        ),
+        h('p', { 'data-key': 'about' }, say('senders.about')),
         h(
           'div',
           { 'data-key': 'silent' },
           silent.map((source) =>
             notice(
               'warning',
-              h('strong', null, `${source.title} has fallen silent. `),
-              `It last sent something ${dateTime(source.silent.since, zone)}, and is usually silent for at most `,
-              `${plural(source.silent.usualLongestHours, 'hour')}. Events of its devices since then are missing.`,
+              h('strong', null, say('senders.fallenSilent', { sender: source.title })),
+              ' ',
+              say('senders.lastSent', {
+                n: source.silent.usualLongestHours,
+                instant: dateTime(source.silent.since, zone),
+              }),
             ),
           ),
         ),
         h(
           'section',
           { class: 'card', 'data-key': 'list' },
-          h('h2', null, 'All senders'),
+          h('h2', null, say('senders.allSenders')),
           dataTable({
-            caption: 'Senders',
+            caption: say('view.senders'),
             hideCaption: true,
             key: (source) => source.source,
             columns: [
-              { key: 'title', label: 'Sender' },
-              { key: 'state', label: 'State', class: 'nowrap', render: state },
+              { key: 'title', label: say('common.sender') },
+              { key: 'state', label: say('common.state'), class: 'nowrap', render: state },
               {
                 key: 'lastHeardAt',
-                label: 'Last received',
+                label: say('senders.lastReceived'),
                 class: 'nowrap',
                 render: (source) => (source.lastHeardAt ? dateTime(source.lastHeardAt, zone) : null),
               },
               {
                 key: 'lastAcceptedAt',
-                label: 'Last stored',
+                label: say('senders.lastStored'),
                 class: 'nowrap',
                 render: (source) => (source.lastAcceptedAt ? dateTime(source.lastAcceptedAt, zone) : null),
               },
-              { key: 'lastRefusal', label: 'Last refusal', render: (source) => refusal(source, zone) },
+              { key: 'lastRefusal', label: say('senders.lastRefusal'), render: (source) => refusal(source, zone) },
             ],
             rows: sources,
           }),

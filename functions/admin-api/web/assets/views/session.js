@@ -8,7 +8,7 @@
 
 import { progressBar } from '../kit/chart.js';
 import { h, patch, svg } from '../kit/dom.js';
-import { count, dateTime, minutes, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
+import { count, dateTime, minutes, NOT_REPORTED, orNotReported } from '../kit/format.js';
 import { adviceList, asOf, badge, notice, pageHead } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
@@ -32,6 +32,7 @@ import {
   stateBadge,
 } from './esp-parts.js';
 import { spanOf, usualSpan } from './time-parts.js';
+import { say } from '../kit/say.js';
 
 /** Its end, or the words for a missing one. */
 function ended(session, zone) {
@@ -93,40 +94,47 @@ function usualTime(usual, one) {
   return h(
     'small',
     null,
-    has ? `usually ${minutes(found.medianMinutes)} (median of ${count(found.n)})` : `usually: ${NOT_REPORTED}`,
+    has
+      ? say('session.itemUsually', { median: minutes(found.medianMinutes), of: count(found.n) })
+      : say('session.itemUsuallyNotReported'),
   );
 }
 
 function items(session, phase, zone, usual) {
   const list = session.items.filter((one) => one.phase === phase.phase);
-  if (!list.length) return h('p', { class: 'quiet' }, 'No item of this phase was reported.');
+  if (!list.length) return h('p', { class: 'quiet' }, say('session.noItemPhaseReported'));
   return h(
     'details',
     { open: list.some((one) => one.state === 'error') },
-    h('summary', null, plural(list.length, 'item'), h('span', { class: 'visually-hidden' }, ` of ${phase.title}`)),
+    h(
+      'summary',
+      null,
+      say('count.items', { n: list.length }),
+      h('span', { class: 'visually-hidden' }, ' ', say('device.itemsOf', { title: phase.title })),
+    ),
     dataTable({
-      caption: `Items of ${phase.title}`,
+      caption: say('session.itemsOfPhase', { phase: phase.title }),
       hideCaption: true,
       columns: [
         {
           key: 'name',
-          label: 'Item',
+          label: say('common.item'),
           class: 'wrap',
           render: (one) => [one.name ?? one.itemId, h('small', null, espCategory(one.category))],
         },
         {
           key: 'state',
-          label: 'State',
+          label: say('common.state'),
           render: (one) => [
             one.state ? badge(PROGRESS_KINDS[one.state] ?? 'quiet', progressState(one.state)) : NOT_REPORTED,
             one.errorCode ? h('div', null, h('code', null, one.errorCode)) : null,
-            one.errors > 1 ? h('small', null, `in error ${plural(one.errors, 'time')}`) : null,
+            one.errors > 1 ? h('small', null, say('session.inError', { n: one.errors })) : null,
           ],
         },
-        { key: 'tracking', label: 'Part in the session', class: 'wrap', render: (one) => tracking(one.tracking) },
+        { key: 'tracking', label: say('common.partInSession'), class: 'wrap', render: (one) => tracking(one.tracking) },
         {
           key: 'took',
-          label: 'Took',
+          label: say('common.took'),
           numeric: true,
           class: 'took',
           render: (one) => [
@@ -135,7 +143,12 @@ function items(session, phase, zone, usual) {
             usualTime(usual, one),
           ],
         },
-        { key: 'updatedAt', label: 'Reported', class: 'nowrap', render: (one) => dateTime(one.updatedAt, zone) },
+        {
+          key: 'updatedAt',
+          label: say('common.reported'),
+          class: 'nowrap',
+          render: (one) => dateTime(one.updatedAt, zone),
+        },
       ],
       rows: list,
       key: (one) => `${one.category} ${one.itemId}`,
@@ -154,20 +167,18 @@ function allPhases(session) {
 }
 
 function span(phase, zone) {
-  if (!phase.startedAt) return 'Its start and end were not reported';
-  const end = phase.state === 'started' ? '' : ', its end was not reported';
-  return [
-    `From ${dateTime(phase.startedAt, zone)}`,
-    phase.endedAt ? ` to ${dateTime(phase.endedAt, zone)}, ${minutes(phase.minutes)}` : end,
-  ];
+  if (!phase.startedAt) return say('session.spanNotReported');
+  const from = dateTime(phase.startedAt, zone);
+  if (phase.endedAt)
+    return say('session.spanFromTo', { from, to: dateTime(phase.endedAt, zone), took: minutes(phase.minutes) });
+  return phase.state === 'started' ? say('session.spanFrom', { from }) : say('session.spanWithoutEnd', { from });
 }
 
 /** How long a phase takes in sessions like this one. */
 function usualWords(usual, phase) {
   const found = usual.phases.find((one) => one.phase === phase.phase);
-  if (found?.medianMinutes === null || !found)
-    return ` Usually: ${NOT_REPORTED}, since fewer than ${usual.least} sessions like this completed it in the four weeks before.`;
-  return ` Usually ${minutes(found.medianMinutes)}: the median of ${plural(found.n, 'session')} like this.`;
+  if (found?.medianMinutes === null || !found) return say('session.usuallyNotReported', { least: usual.least });
+  return say('session.usually', { n: found.n, median: minutes(found.medianMinutes) });
 }
 
 /** A phase's time before the median of sessions like this one. */
@@ -179,7 +190,7 @@ function phaseBar(session, phase, usual) {
 
 function phases(session, zone, usual) {
   const all = allPhases(session);
-  if (!all.length) return h('p', { class: 'quiet' }, 'No phase was reported.');
+  if (!all.length) return h('p', { class: 'quiet' }, say('session.noPhaseReported'));
   return all.map((phase) =>
     h(
       'section',
@@ -190,7 +201,7 @@ function phases(session, zone, usual) {
         h('h3', null, phase.title),
         phase.state ? badge(PROGRESS_KINDS[phase.state] ?? 'quiet', progressState(phase.state)) : null,
       ),
-      h('p', { class: 'quiet' }, span(phase, zone), '.', usual ? usualWords(usual, phase) : null),
+      h('p', { class: 'quiet' }, span(phase, zone), usual ? [' ', usualWords(usual, phase)] : null),
       usual ? phaseBar(session, phase, usual) : null,
       items(session, phase, zone, usual),
     ),
@@ -200,16 +211,20 @@ function phases(session, zone, usual) {
 function problems(session, zone) {
   const { failedPhase, failedItem, errorCode, errorMessage } = session;
   const parts = [
-    failedItem ? `by ${failedItem}` : null,
-    failedPhase ? `in ${espPhase(failedPhase).toLowerCase()}` : null,
-    errorCode ? `with ${errorCode}` : null,
+    failedItem ? say('session.byItem', { item: failedItem }) : null,
+    failedPhase ? say('common.inPhase', { phase: espPhase(failedPhase).toLowerCase() }) : null,
+    errorCode ? say('common.withCode', { code: errorCode }) : null,
   ].filter(Boolean);
   return [
     session.failed
       ? notice(
           'problem',
-          h('strong', null, session.state === 'failed' ? 'The session failed' : 'The session had failed before'),
-          h('p', null, parts.length ? `${parts.join(' ')}. ` : 'The cause was not reported. ', errorMessage),
+          h(
+            'strong',
+            null,
+            session.state === 'failed' ? say('common.sessionFailed') : say('session.sessionHadFailedBefore'),
+          ),
+          h('p', null, parts.length ? `${parts.join(' ')}.` : say('session.causeNotReported'), ' ', errorMessage),
         )
       : null,
     session.stuckSince
@@ -218,67 +233,74 @@ function problems(session, zone) {
           h(
             'strong',
             null,
-            `${session.isStuck ? 'Stuck' : 'It was stuck'} while identifying since ${dateTime(session.stuckSince, zone)}. `,
+            session.isStuck
+              ? say('common.stuckWhileIdentifyingSince', { since: dateTime(session.stuckSince, zone) })
+              : say('session.wasStuckSince', { since: dateTime(session.stuckSince, zone) }),
           ),
+          ' ',
           session.stuckMeans,
         )
       : null,
-    session.endNotReported
-      ? notice('information', 'The end of this session was not reported; its attempt ended without it.')
-      : null,
+    session.endNotReported ? notice('information', say('session.endSessionNotReported')) : null,
   ];
 }
 
 /** How long sessions like this one take. */
 const usualWhole = (usual) =>
   usual.medianMinutes === null
-    ? `${NOT_REPORTED}: fewer than ${usual.least} like this ended well in the four weeks before`
-    : `${minutes(usual.medianMinutes)}, the median of ${plural(usual.n, 'session')} like this`;
+    ? say('session.usualNotReported', { least: usual.least })
+    : say('session.usualMedian', { n: usual.n, median: minutes(usual.medianMinutes) });
 
 function facts(session, zone, usual) {
   return factList(
-    ['State', stateBadge(session.state)],
-    ['Started', dateTime(session.startedAt, zone)],
-    ['Ended', ended(session, zone)],
-    ['Took', session.endedAt ? minutes(minutesBetween(session.startedAt, session.endedAt)) : null],
-    ['Usually takes', usual ? usualWhole(usual) : null],
-    ['Time limit', minutes(session.limitMinutes), `, until ${dateTime(session.deadline, zone)}`],
-    ['Past its limit', session.timedOut ? 'yes' : 'no'],
-    ['Last activity', dateTime(session.lastEventAt, zone)],
-    ['Retries', String(session.retries)],
-    ['Profile', profileLink(session.profileId, session.profile)],
-    ['Applied by', session.ruleGroup ? `${espRule(session.rule)}: ${session.ruleGroup}` : espRule(session.rule)],
+    [say('common.state'), stateBadge(session.state)],
+    [say('common.started'), dateTime(session.startedAt, zone)],
+    [say('common.ended'), ended(session, zone)],
+    [say('common.took'), session.endedAt ? minutes(minutesBetween(session.startedAt, session.endedAt)) : null],
+    [say('session.usuallyTakes'), usual ? usualWhole(usual) : null],
     [
-      'Deployment',
-      session.deploymentMode ? deploymentMode(session.deploymentMode) : NOT_REPORTED,
-      session.hybridJoin ? ', hybrid join' : null,
+      say('session.timeLimit'),
+      say('session.limitUntil', { limit: minutes(session.limitMinutes), instant: dateTime(session.deadline, zone) }),
     ],
-    ['Windows', session.osVersion ?? NOT_REPORTED],
-    ['User', session.userPrincipalName ?? NOT_REPORTED],
-    ['Device', session.enrollmentKey],
-    ['The sender’s id', session.senderSessionId],
+    [say('common.pastLimit'), session.timedOut ? say('common.yes') : say('common.no')],
+    [say('common.lastActivity'), dateTime(session.lastEventAt, zone)],
+    [say('common.retries'), String(session.retries)],
+    [say('common.profile'), profileLink(session.profileId, session.profile)],
+    [
+      say('session.appliedBy'),
+      session.ruleGroup ? `${espRule(session.rule)}: ${session.ruleGroup}` : espRule(session.rule),
+    ],
+    [
+      say('common.deployment'),
+      session.deploymentMode ? deploymentMode(session.deploymentMode) : NOT_REPORTED,
+      session.hybridJoin ? [', ', say('common.hybridJoin')] : null,
+    ],
+    [say('common.windows'), session.osVersion ?? NOT_REPORTED],
+    [say('common.user'), session.userPrincipalName ?? NOT_REPORTED],
+    [say('common.device'), session.enrollmentKey],
+    [say('session.sendersId'), session.senderSessionId],
   );
 }
 
 function others(session, zone) {
-  if (!session.otherSessions.length) return h('p', { class: 'quiet' }, 'No other session is kept.');
-  const place = (one) => (one.startedAt < session.startedAt ? 'earlier' : 'later');
+  if (!session.otherSessions.length) return h('p', { class: 'quiet' }, say('session.noOtherSessionKept'));
+  const place = (one) => (one.startedAt < session.startedAt ? say('session.earlier') : say('session.later'));
   return dataTable({
-    caption: 'Other sessions of this device, newest first',
+    caption: say('session.otherSessionsDeviceNewest'),
     hideCaption: true,
     columns: [
       {
         key: 'startedAt',
-        label: 'Started',
+        label: say('common.started'),
         render: (one) => [
           h('a', { href: sessionAddress(one.sessionId) }, dateTime(one.startedAt, zone)),
           h('small', null, place(one)),
         ],
       },
-      { key: 'endedAt', label: 'Ended', render: (one) => dateTime(one.endedAt, zone) },
-      { key: 'state', label: 'State', render: (one) => stateBadge(one.state) },
-      { key: 'deploymentMode', label: 'Deployment', render: (one) => deploymentMode(one.deploymentMode) },
-      { key: 'userPrincipalName', label: 'User' },
+      { key: 'endedAt', label: say('common.ended'), render: (one) => dateTime(one.endedAt, zone) },
+      { key: 'state', label: say('common.state'), render: (one) => stateBadge(one.state) },
+      { key: 'deploymentMode', label: say('common.deployment'), render: (one) => deploymentMode(one.deploymentMode) },
+      { key: 'userPrincipalName', label: say('common.user') },
     ],
     rows: session.otherSessions,
     key: (one) => one.sessionId,
@@ -290,7 +312,11 @@ const card = (title, ...content) => h('section', { class: 'card', 'data-key': ti
 function show(root, session, { zone, name, usual }) {
   patch(
     root,
-    pageHead(`Session of ${name}`, `${dateTime(session.startedAt, zone)}. `, asOf(session.asOf, zone, session)),
+    pageHead(
+      say('session.sessionOf', { device: name }),
+      `${dateTime(session.startedAt, zone)}. `,
+      asOf(session.asOf, zone, session),
+    ),
     espNavigation('sessions'),
     h(
       'p',
@@ -304,38 +330,38 @@ function show(root, session, { zone, name, usual }) {
       'div',
       { class: 'columns', 'data-key': 'both' },
       card(
-        'Phases and items',
-        session.endedAt ? null : progressBar(session.progress, 'Setup of the device'),
+        say('session.phasesAndItems'),
+        session.endedAt ? null : progressBar(session.progress, say('common.setupDevice')),
         phases(session, zone, usual),
       ),
       card(
-        'What is known',
+        say('common.whatKnown'),
         facts(session, zone, usual),
         h(
           'p',
           { class: 'actions' },
           session.attemptId
-            ? h('a', { href: addressOf(`attempt/${segment(session.attemptId)}`) }, 'Its attempt')
-            : 'It belongs to no attempt. ',
-          h('a', { class: 'server-only', href: deviceAddress(session.enrollmentKey) }, 'What its user sees now'),
+            ? h('a', { href: addressOf(`attempt/${segment(session.attemptId)}`) }, say('session.itsAttempt'))
+            : [say('session.noAttempt'), ' '],
+          h('a', { class: 'server-only', href: deviceAddress(session.enrollmentKey) }, say('common.whatUserSeesNow')),
           h(
             'a',
             { class: 'server-only', href: addressOf('diagnostics', { device: session.enrollmentKey }) },
-            'Diagnose this device',
+            say('common.diagnoseDevice'),
           ),
           h(
             'a',
             { href: addressOf('attempts', { enrollmentKey: session.enrollmentKey, os: 'all' }) },
-            'All attempts of this device',
+            say('common.allAttemptsDevice'),
           ),
           session.userPrincipalName
-            ? h('a', { href: addressOf('sessions', { user: session.userPrincipalName }) }, 'Sessions of this user')
+            ? h('a', { href: addressOf('sessions', { user: session.userPrincipalName }) }, say('session.sessionsUser'))
             : null,
         ),
       ),
     ),
-    session.failed ? card('What it can mean and what to do', adviceList(session.advice)) : null,
-    card('Other sessions of this device', others(session, zone)),
+    session.failed ? card(say('common.whatCanMean'), adviceList(session.advice)) : null,
+    card(say('session.otherSessions'), others(session, zone)),
   );
 }
 

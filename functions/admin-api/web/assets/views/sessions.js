@@ -7,12 +7,13 @@
 
 import { h, patch } from '../kit/dom.js';
 import { calendar, filterForm, rangeIn } from '../kit/filters.js';
-import { addDays, count, dateTime, day, minutes, plural, rate } from '../kit/format.js';
+import { addDays, count, dateTime, day, minutes, rate } from '../kit/format.js';
 import { asOf, notice, pageHead } from '../kit/parts.js';
 import { addressOf } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import { deploymentMode, espPhase, espRule, espState } from '../kit/words.js';
 import { deviceAndUser, espNavigation, profileLink, stateBadge } from './esp-parts.js';
+import { say } from '../kit/say.js';
 
 const STATES = ['inProgress', 'timedOut', 'failed', 'success', 'successWithTimeout', 'successOnRetry', 'ended'];
 const PAGE = 50;
@@ -27,17 +28,28 @@ async function profileChoices({ api, signal, parameters }) {
     // The list of sessions is useful without the profiles' names; an opened file may not have them.
     if (error.name === 'AbortError') throw error;
   }
-  return !wanted || list.some(([id]) => id === wanted) ? list : [...list, [wanted, `Deleted profile (${wanted})`]];
+  return !wanted || list.some(([id]) => id === wanted)
+    ? list
+    : [...list, [wanted, say('sessions.deletedProfile', { wanted })]];
+}
+
+/** When the sessions shown started. @param {string|null} from @param {string|null} to the day after the last */
+function startedWords(from, to) {
+  const last = to && day(addDays(to, -1));
+  if (from && last) return say('sessions.startedFromTo', { first: day(from), last });
+  if (from) return say('sessions.startedFrom', { first: day(from) });
+  if (last) return say('sessions.startedTo', { last });
+  return say('sessions.allKept');
 }
 
 function wentWrong(one) {
   if (!one.failedPhase && !one.errorCode && !one.errorMessage && !one.isStuck && !one.endNotReported) return null;
   return [
-    one.endNotReported ? h('div', null, 'Its end was not reported') : null,
+    one.endNotReported ? h('div', null, say('sessions.endNotReported')) : null,
     one.failedItem ? h('div', null, one.failedItem) : null,
-    one.isStuck ? h('div', null, 'Stuck while identifying') : null,
+    one.isStuck ? h('div', null, say('sessions.stuckWhileIdentifying')) : null,
     one.errorCode ? h('code', null, one.errorCode) : null,
-    one.failedPhase ? ` in ${espPhase(one.failedPhase).toLowerCase()}` : null,
+    one.failedPhase ? [' ', say('common.inPhase', { phase: espPhase(one.failedPhase).toLowerCase() })] : null,
     one.errorMessage ? h('small', null, one.errorMessage) : null,
   ];
 }
@@ -50,43 +62,51 @@ const took = (one) => (one.endedAt ? (Date.parse(one.endedAt) - Date.parse(one.s
 function table(answer) {
   const zone = answer.timeZone;
   return dataTable({
-    caption: 'Sessions, newest first',
+    caption: say('sessions.sessionsNewestFirst'),
     hideCaption: true,
     columns: [
-      { key: 'device', label: 'Device and user', render: deviceAndUser },
+      { key: 'device', label: say('common.deviceAndUser'), render: deviceAndUser },
       {
         key: 'state',
-        label: 'State',
+        label: say('common.state'),
         class: 'nowrap',
         render: (one) => [stateBadge(one.state), h('small', null, where(one))],
       },
-      { key: 'startedAt', label: 'Started', class: 'nowrap', render: (one) => dateTime(one.startedAt, zone) },
-      { key: 'wrong', label: 'What went wrong', class: 'esp-wide', render: wentWrong },
+      {
+        key: 'startedAt',
+        label: say('common.started'),
+        class: 'nowrap',
+        render: (one) => dateTime(one.startedAt, zone),
+      },
+      { key: 'wrong', label: say('sessions.whatWentWrong'), class: 'esp-wide', render: wentWrong },
       {
         key: 'took',
-        label: 'Took',
+        label: say('common.took'),
         numeric: true,
-        render: (one) => [minutes(took(one)), h('small', null, `of ${minutes(one.limitMinutes)}`)],
+        render: (one) => [
+          minutes(took(one)),
+          h('small', null, say('sessions.ofLimit', { limit: minutes(one.limitMinutes) })),
+        ],
       },
-      { key: 'retries', label: 'Retries', numeric: true, render: (one) => count(one.retries) },
+      { key: 'retries', label: say('common.retries'), numeric: true, render: (one) => count(one.retries) },
       {
         key: 'profile',
-        label: 'Profile',
+        label: say('common.profile'),
         class: 'wrap',
         render: (one) => [
-          profileLink(one.profileId, one.profile) ?? 'Not visible to you',
+          profileLink(one.profileId, one.profile) ?? say('sessions.notVisibleToYou'),
           h('small', null, one.ruleGroup ? `${espRule(one.rule)}: ${one.ruleGroup}` : espRule(one.rule)),
         ],
       },
       {
         key: 'deploymentMode',
-        label: 'Deployment',
+        label: say('common.deployment'),
         class: 'wrap',
-        render: (one) => [deploymentMode(one.deploymentMode), one.hybridJoin ? ', hybrid join' : null],
+        render: (one) => [deploymentMode(one.deploymentMode), one.hybridJoin ? [', ', say('common.hybridJoin')] : null],
       },
     ],
     rows: answer.sessions,
-    empty: 'No session matches these filters.',
+    empty: say('sessions.noSessionMatchesFilters'),
     key: (one) => one.sessionId,
   });
 }
@@ -113,14 +133,16 @@ export default {
       profileChoices(context),
     ]);
     const { from, to } = range;
-    const span = [from ? ` from ${day(from)}` : '', to ? ` to ${day(addDays(to, -1))}` : ''].join('');
+
     const page = (words, next) =>
       h('a', { class: 'button', href: addressOf('sessions', { ...asked, cursor: next }) }, words);
     patch(
       root,
       pageHead(
-        'Enrollment Status Page sessions',
-        `${span ? `Sessions started${span}` : 'All sessions that are kept'}. ${asOf(answer.asOf, answer.timeZone, answer)}`,
+        say('sessions.enrollmentStatusPageSessions'),
+        startedWords(from, to),
+        ' ',
+        asOf(answer.asOf, answer.timeZone, answer),
       ),
       espNavigation('sessions'),
       filterForm({
@@ -131,42 +153,39 @@ export default {
         today: calendar(tenant).today,
         usual: 0,
         choices: [
-          { name: 'state', label: 'State', options: STATES.map((name) => [name, espState(name)]) },
-          { name: 'profileId', label: 'Profile', options: profiles },
+          { name: 'state', label: say('common.state'), options: STATES.map((name) => [name, espState(name)]) },
+          { name: 'profileId', label: say('common.profile'), options: profiles },
           {
             name: 'stuck',
-            label: 'Identifying',
+            label: say('sessions.identifying'),
             options: [
-              ['true', 'Stuck'],
-              ['false', 'Not stuck'],
+              ['true', say('sessions.stuck')],
+              ['false', say('sessions.notStuck')],
             ],
           },
-          { name: 'app', label: 'App (whole name)' },
+          { name: 'app', label: say('sessions.appWholeName') },
           {
             name: 'appFailed',
-            label: 'That app',
+            label: say('sessions.thatApp'),
             options: [
-              ['true', 'Failed'],
-              ['false', 'Never failed'],
+              ['true', say('common.failed')],
+              ['false', say('sessions.neverFailed')],
             ],
           },
-          { name: 'model', label: 'Model (whole name)' },
-          { name: 'user', label: 'User (whole address)' },
+          { name: 'model', label: say('sessions.modelWholeName') },
+          { name: 'user', label: say('sessions.userWholeAddress') },
         ],
       }),
       cursor
-        ? notice(
-            'information',
-            `These are older sessions; the first page was as of ${dateTime(answer.firstPageAsOf, answer.timeZone)}.`,
-          )
+        ? notice('information', say('sessions.older', { instant: dateTime(answer.firstPageAsOf, answer.timeZone) }))
         : null,
       h('section', { class: 'card' }, table(answer)),
       cursor || answer.next
         ? h(
             'nav',
-            { class: 'actions', 'aria-label': 'Pages of sessions' },
-            cursor ? page('Newest sessions') : null,
-            answer.next ? page('Older sessions', answer.next) : null,
+            { class: 'actions', 'aria-label': say('sessions.pagesSessions') },
+            cursor ? page(say('sessions.toNewest')) : null,
+            answer.next ? page(say('sessions.olderSessions'), answer.next) : null,
           )
         : null,
     );
@@ -177,7 +196,9 @@ export default {
       root.querySelector('h1').focus({ preventScroll: true });
     } else if (!isNew)
       announce(
-        answer.next ? `The newest ${answer.sessions.length} sessions.` : plural(answer.sessions.length, 'session'),
+        answer.next
+          ? say('sessions.newestSessions', { count: answer.sessions.length })
+          : say('count.sessions', { n: answer.sessions.length }),
       );
     root.dataset.page = here;
   },

@@ -12,6 +12,7 @@ import { count } from '../kit/format.js';
 import { notice, pageHead } from '../kit/parts.js';
 import { platform } from '../kit/words.js';
 import { accountNavigation, inOneLine, whyReadOnly } from './account-parts.js';
+import { say } from '../kit/say.js';
 
 const PLATFORMS = ['windows', 'macos', 'ios', 'android'];
 /** Milliseconds between looks at how far a change has come. */
@@ -31,60 +32,66 @@ const SETTINGS = [
   {
     name: 'timeZone',
     kind: 'text',
-    label: 'Time zone',
-    hint: 'Days are counted in it. As in Europe/Berlin.',
+    label: say('settings.timeZone'),
+    hint: say('settings.daysCounted'),
     past: true,
   },
   {
     name: 'requireCompliance',
     kind: 'flag',
-    label: 'An enrollment completes when the device is compliant',
-    hint: 'Without it, when it is under management.',
+    label: say('settings.enrollmentCompletesWhenDevice'),
+    hint: say('settings.withoutWhenUnderManagement'),
     past: true,
   },
   {
     name: 'complianceLimitMinutes',
     kind: 'number',
-    label: 'Minutes until compliance',
-    hint: 'An enrolled device that takes longer counts as abandoned. 30 to 43,200.',
+    label: say('settings.minutesUntilCompliance'),
+    hint: say('settings.enrolledDeviceTakesLonger'),
     past: true,
   },
   {
     name: 'windowsIdleLimitMinutes',
     kind: 'number',
-    label: 'Minutes of silence on Windows',
-    hint: 'After them an attempt counts as abandoned. 1 to 43,200.',
+    label: say('settings.minutesSilenceOnWindows'),
+    hint: say('settings.afterThemAttemptCounts'),
     past: true,
   },
   {
     name: 'macosIdleLimitMinutes',
     kind: 'number',
-    label: 'Minutes of silence on macOS',
-    hint: 'The same on Macs. Other platforms have 30 minutes.',
+    label: say('settings.minutesSilenceOnMacos'),
+    hint: say('settings.sameOnMacsOther'),
     past: true,
   },
-  { name: 'retentionDays', kind: 'number', label: 'Days that attempts are kept', hint: '30 to 400.', past: true },
+  {
+    name: 'retentionDays',
+    kind: 'number',
+    label: say('settings.daysAttemptsKept'),
+    hint: say('settings.retentionHint'),
+    past: true,
+  },
   {
     name: 'pseudonymise',
     kind: 'flag',
-    label: 'Files have pseudonyms for names and addresses',
-    hint: 'The same person has the same pseudonym in every file.',
+    label: say('settings.filesHavePseudonyms'),
+    hint: say('settings.samePersonHasSame'),
     past: true,
   },
   {
     name: 'deviceLimit',
     kind: 'number',
-    label: 'Devices a person may enroll',
-    hint: 'For diagnostics: the limit in your MDM. 1 to 1,000.',
+    label: say('settings.devicesPersonMayEnroll'),
+    hint: say('settings.forDiagnosticsLimit'),
   },
   {
     name: 'tagKeys',
     kind: 'list',
-    label: 'Tags that are kept',
-    hint: 'By which senders tell devices apart, such as department. At most 8 keys, with commas; others are dropped.',
+    label: say('settings.tagsKept'),
+    hint: say('settings.byWhichSendersTell'),
     past: true,
   },
-  { name: 'exportAt', kind: 'time', label: 'Time of the nightly file', hint: 'In the time zone above.' },
+  { name: 'exportAt', kind: 'time', label: say('settings.timeNightlyFile'), hint: say('settings.inTimeZoneAbove') },
 ];
 
 const sourceName = (one) => `complianceSource.${one}`;
@@ -150,7 +157,7 @@ export default {
     const values = { ...base, ...draft };
     const isDirty = () => Object.keys(changes(base, values)).length > 0;
     const word = h('div', { class: 'esp-word' });
-    const say = (...content) => word.replaceChildren(...content.filter(Boolean));
+    const tell = (...content) => word.replaceChildren(...content.filter(Boolean));
     const progress = h('div', { role: 'status' });
     const fields = new Map();
 
@@ -213,12 +220,12 @@ export default {
           fields.get(one.field) ?? fields.get(one.field === 'complianceSource' ? sourceName('windows') : '');
         if (field) {
           field.input.setAttribute('aria-invalid', 'true');
-          field.error.textContent = `It ${one.problem}.`;
+          field.error.textContent = say('common.itProblem', { problem: one.problem });
           field.input.focus();
         } else left.push(`${one.field}: ${one.problem}`);
       }
       const isPlaced = error.members?.errors?.length && !left.length;
-      say(notice('problem', isPlaced ? 'Not saved. Fix the field below.' : inOneLine(error)));
+      tell(notice('problem', isPlaced ? say('settings.notSavedFixField') : inOneLine(error)));
     };
 
     /** Shows how far a change has come that recounts the past. */
@@ -227,8 +234,10 @@ export default {
         applying
           ? notice(
               'information',
-              `The change is being applied to all enrollments: ${count(applying.lookedAt)} looked at, `,
-              `${count(applying.foldedAgain)} counted anew. Until then numbers are by the earlier settings.`,
+              say('settings.applying', {
+                lookedAt: count(applying.lookedAt),
+                countedAnew: count(applying.foldedAgain),
+              }),
             )
           : '',
       );
@@ -244,26 +253,31 @@ export default {
     /** What to ask before a change of the past; null if there is nothing to ask. */
     const question = (patch) => {
       if (patch.retentionDays < Number(base.retentionDays)) {
-        return `Attempts of more than ${patch.retentionDays} days ago are dropped for good.`;
+        return say('settings.dropped', { days: patch.retentionDays });
       }
-      const past = SETTINGS.filter(({ name, past }) => past && name in patch).map(({ label }) => `“${label}”`);
-      if ('complianceSource' in patch) past.push('“Who reports compliance”');
+      const past = SETTINGS.filter(({ name, past }) => past && name in patch).map(({ label }) => label);
+      if ('complianceSource' in patch) past.push(say('settings.whoReports'));
       if (!past.length) return null;
-      return `${past.join(', ')}: what was counted before is counted anew, and a new file is made.`;
+      const settings = past.map((label) => say('settings.quoted', { label })).join(', ');
+      return say('settings.countedAnew', { settings });
     };
 
     const save = async (event) => {
       event.preventDefault();
       const button = event.currentTarget.querySelector('button[type="submit"]');
       [...fields.keys()].forEach(clear);
-      say();
+      tell();
       const patch = changes(base, values);
       if (!Object.keys(patch).length) {
-        say(notice('information', 'Nothing was changed.'));
+        tell(notice('information', say('settings.nothingChanged')));
         return;
       }
       const text = question(patch);
-      if (text && !(await confirmDialog({ title: 'Change the past?', text, action: 'Save', signal }))) return;
+      if (
+        text &&
+        !(await confirmDialog({ title: say('settings.changePast'), text, action: say('common.save'), signal }))
+      )
+        return;
       button.disabled = true;
       try {
         const { body } = await api.send('changeTenant', null, patch, { signal });
@@ -273,8 +287,8 @@ export default {
         base = valuesOf(body.settings);
         Object.assign(values, base);
         fill();
-        say(notice('success', 'Saved.'));
-        announce('The settings are saved.');
+        tell(notice('success', say('common.saved')));
+        announce(say('settings.settingsSaved'));
         follow(body.applying);
       } catch (error) {
         if (!signal.aborted) refuse(error);
@@ -300,29 +314,25 @@ export default {
       drafts.delete(key);
       Object.assign(values, base);
       fill();
-      say();
+      tell();
       fields.get('timeZone').input.focus();
     };
 
     root.replaceChildren(
-      pageHead('Settings', `Of ${tenant.tenant}, for everybody in it.`),
+      pageHead(say('view.settings'), say('settings.of', { organisation: tenant.tenant })),
       accountNavigation('settings'),
       readOnly ? notice('information', readOnly) : '',
       word,
       progress,
       h(
         'form',
-        { class: 'esp-form', novalidate: true, onsubmit: save, 'aria-label': 'Settings' },
-        h('fieldset', null, h('legend', null, 'How it is counted'), SETTINGS.map(make)),
+        { class: 'esp-form', novalidate: true, onsubmit: save, 'aria-label': say('view.settings') },
+        h('fieldset', null, h('legend', null, say('settings.howCounted')), SETTINGS.map(make)),
         h(
           'fieldset',
           null,
-          h('legend', null, 'Who reports compliance'),
-          h(
-            'p',
-            { class: 'quiet' },
-            'Only where the MDM itself can’t: the source whose word counts. Empty: whoever reports it.',
-          ),
+          h('legend', null, say('settings.whoReports')),
+          h('p', { class: 'quiet' }, say('settings.onlyWhereMdmItself')),
           PLATFORMS.map((one) => make({ name: sourceName(one), kind: 'text', label: platform(one), hint: '' })),
         ),
         readOnly
@@ -330,12 +340,12 @@ export default {
           : h(
               'div',
               { class: 'actions esp-save' },
-              h('button', { type: 'submit', class: 'primary' }, 'Save'),
-              h('button', { type: 'button', onclick: discard }, 'Discard'),
+              h('button', { type: 'submit', class: 'primary' }, say('common.save')),
+              h('button', { type: 'button', onclick: discard }, say('common.discard')),
             ),
       ),
     );
-    if (draft && isDirty()) say(notice('information', 'Your unsaved input is back in the form.'));
+    if (draft && isDirty()) tell(notice('information', say('common.yourUnsavedInputBack')));
     follow(answer.applying);
   },
 };

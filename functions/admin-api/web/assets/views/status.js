@@ -261,7 +261,7 @@ function reasonsList({ failures }) {
 
 function profilesTable({ status }) {
   return dataTable({
-    caption: say('status.enrollmentStatusPageProfiles'),
+    caption: say('common.enrollmentStatusPageProfiles'),
     hideCaption: true,
     key: (one) => one.profileId,
     columns: [
@@ -283,7 +283,7 @@ function profilesTable({ status }) {
         render: (one) => (one.blockingApps === null ? say('common.all') : count(one.blockingApps)),
       },
       { key: 'limitMinutes', label: say('status.limit'), numeric: true, render: (one) => minutes(one.limitMinutes) },
-      { key: 'assignedGroups', label: say('status.assignedTo'), class: 'wrap' },
+      { key: 'assignedGroups', label: say('common.assignedTo'), class: 'wrap' },
     ],
     rows: status.espProfiles,
     empty: say('status.youMaySeeNo'),

@@ -77,7 +77,7 @@ export default {
         h(
           'p',
           { role: 'status' },
-          badge('busy', say('firstSteps.waiting')),
+          badge('busy', say('common.waiting')),
           ' ',
           heard
             ? say('firstSteps.nothingToStore', {

@@ -11,8 +11,9 @@ import { dateTime } from '../kit/format.js';
 import { asOf, badge, copyButton, notice, pageHead } from '../kit/parts.js';
 import { dataTable } from '../kit/table.js';
 import { accountNavigation, inOneLine, whyReadOnly } from './account-parts.js';
+import { say } from '../kit/say.js';
 
-const ROLES = { reader: 'Reads', admin: 'Reads and changes' };
+const ROLES = { reader: say('tokens.reads'), admin: say('tokens.readsAndChanges') };
 
 export default {
   async show(context) {
@@ -25,7 +26,7 @@ export default {
     const shown = { list: null, made: null, problem: null };
 
     if (readOnly) {
-      patch(root, pageHead('Tokens'), accountNavigation('tokens'), notice('information', readOnly));
+      patch(root, pageHead(say('view.tokens')), accountNavigation('tokens'), notice('information', readOnly));
       return;
     }
 
@@ -56,18 +57,15 @@ export default {
         shown.made = (await api.send('addToken', null, asked, { signal })).body;
         Object.assign(typed, { name: '', tags: '' });
         await load();
-        announce('The token is made. It is shown only now.');
+        announce(say('tokens.tokenMadeShownOnly'));
       });
     };
 
     const revoke = async (one) => {
       const isSure = await confirmDialog({
-        title: `Revoke ${one.name || one.id}?`,
-        text: [
-          'Whatever uses it is refused from now on, and browsers that signed in with it are signed out.',
-          one.isCurrent ? ' It is the one by which you are signed in.' : null,
-        ],
-        action: 'Revoke',
+        title: say('tokens.revokeTitle', { token: one.name || one.id }),
+        text: [say('tokens.revoked'), one.isCurrent ? [' ', say('tokens.isCurrent')] : null],
+        action: say('tokens.revoke'),
         signal,
       });
       if (!isSure) return;
@@ -79,7 +77,7 @@ export default {
           if (error.status !== 404) throw error;
         }
         await load();
-        announce(`${one.name || one.id} is revoked.`);
+        announce(say('tokens.isRevoked', { token: one.name || one.id }));
       });
     };
 
@@ -96,15 +94,15 @@ export default {
     const form = () =>
       h(
         'form',
-        { class: 'filters', 'aria-label': 'New token', 'data-key': 'new', onsubmit: make },
+        { class: 'filters', 'aria-label': say('tokens.newToken'), 'data-key': 'new', onsubmit: make },
         field(
           'name',
-          'What it is for',
+          say('tokens.whatFor'),
           h('input', { type: 'text', required: true, maxlength: '100', autocomplete: 'off', ...typing('name') }),
         ),
         field(
           'role',
-          'What it may do',
+          say('tokens.whatMayDo'),
           h(
             'select',
             typing('role'),
@@ -113,19 +111,19 @@ export default {
         ),
         field(
           'tags',
-          'Scope tags, with commas; none for everything',
+          say('tokens.scopeTagsWithCommas'),
           h('input', { type: 'text', autocomplete: 'off', spellcheck: 'false', ...typing('tags') }),
         ),
-        h('button', { type: 'submit', class: 'primary' }, 'Make a token'),
+        h('button', { type: 'submit', class: 'primary' }, say('tokens.makeToken')),
       );
 
     const once = ({ token, secret }) =>
       h(
         'section',
-        { class: 'card', 'data-key': 'made', 'aria-label': 'The new token' },
-        h('h2', null, `The token ${token.name}`),
-        h('p', null, 'It is shown only now, and kept nowhere on this page. Copy it to where it is used.'),
-        h('p', null, h('code', { class: 'secret' }, secret), ' ', copyButton(secret, 'the token', announce)),
+        { class: 'card', 'data-key': 'made', 'aria-label': say('tokens.theNewToken') },
+        h('h2', null, say('tokens.theTokenNamed', { name: token.name })),
+        h('p', null, say('tokens.shownOnlyNow')),
+        h('p', null, h('code', { class: 'secret' }, secret), ' ', copyButton(secret, say('tokens.theToken'), announce)),
         h(
           'p',
           null,
@@ -138,7 +136,7 @@ export default {
                 draw();
               },
             },
-            'I have copied it',
+            say('common.iHaveCopied'),
           ),
         ),
       );
@@ -146,54 +144,55 @@ export default {
     const draw = () => {
       if (signal.aborted) return;
       const columns = [
-        { key: 'name', label: 'What it is for', class: 'wrap', render: (one) => one.name },
-        { key: 'role', label: 'What it may do', render: (one) => ROLES[one.role] },
-        { key: 'scopeTags', label: 'Scope tags', class: 'wrap', render: (one) => one.scopeTags.join(', ') },
-        { key: 'createdAt', label: 'Made', class: 'nowrap', render: (one) => dateTime(one.createdAt, zone) },
+        { key: 'name', label: say('tokens.whatFor'), class: 'wrap', render: (one) => one.name },
+        { key: 'role', label: say('tokens.whatMayDo'), render: (one) => ROLES[one.role] },
+        { key: 'scopeTags', label: say('common.scopeTags'), class: 'wrap', render: (one) => one.scopeTags.join(', ') },
+        {
+          key: 'createdAt',
+          label: say('common.made'),
+          class: 'nowrap',
+          render: (one) => dateTime(one.createdAt, zone),
+        },
         {
           key: 'expiresAt',
-          label: 'Ends',
+          label: say('tokens.ends'),
           class: 'nowrap',
-          render: (one) => (one.expiresAt ? dateTime(one.expiresAt, zone) : 'when it is revoked'),
+          render: (one) => (one.expiresAt ? dateTime(one.expiresAt, zone) : say('tokens.whenRevoked')),
         },
-        { key: 'id', label: 'Id', render: (one) => h('code', null, one.id) },
+        { key: 'id', label: say('common.id'), render: (one) => h('code', null, one.id) },
         {
           key: 'revoke',
-          label: h('span', { class: 'visually-hidden' }, 'Revoke'),
+          label: h('span', { class: 'visually-hidden' }, say('tokens.revoke')),
           render: (one) => [
-            one.isCurrent ? [badge('good', 'Yours'), ' '] : null,
+            one.isCurrent ? [badge('good', say('common.yours')), ' '] : null,
             h(
               'button',
               {
                 type: 'button',
                 class: 'small',
-                'aria-label': `Revoke ${one.name || one.id}`,
+                'aria-label': say('tokens.revokeOne', { token: one.name || one.id }),
                 onclick: () => revoke(one),
               },
-              'Revoke',
+              say('tokens.revoke'),
             ),
           ],
         },
       ];
       patch(
         root,
-        pageHead('Tokens', asOf(shown.list.asOf, zone)),
+        pageHead(say('view.tokens'), asOf(shown.list.asOf, zone)),
         accountNavigation('tokens'),
         shown.problem ? notice('problem', shown.problem) : null,
-        h(
-          'p',
-          { class: 'quiet', 'data-key': 'about' },
-          'Programs send a token to ask for numbers and files; people sign in with one. A token is valid until it is revoked.',
-        ),
+        h('p', { class: 'quiet', 'data-key': 'about' }, say('tokens.programsSendToken')),
         shown.made ? once(shown.made) : null,
         form(),
         dataTable({
-          caption: 'Tokens',
+          caption: say('view.tokens'),
           hideCaption: true,
           columns,
           rows: shown.list.tokens,
           key: (one) => one.id,
-          empty: 'There is no token.',
+          empty: say('tokens.noToken'),
         }),
       );
     };

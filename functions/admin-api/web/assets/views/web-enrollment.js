@@ -7,8 +7,9 @@
 
 import { barList } from '../kit/chart.js';
 import { h } from '../kit/dom.js';
-import { count, plural } from '../kit/format.js';
+import { count } from '../kit/format.js';
 import { badge, tile, tiles } from '../kit/parts.js';
+import { say } from '../kit/say.js';
 
 /**
  * Requests the card's data; null if the source has no such question.
@@ -31,38 +32,38 @@ function numbers(web) {
   return [
     tiles(
       tile({
-        label: 'Access refused',
+        label: say('webEnrollment.accessRefused'),
         value: count(web.metTheWall),
-        note: 'only refused until the device is enrolled; nobody reports whether they wanted to enroll it',
+        note: say('webEnrollment.onlyRefusedUntilDevice'),
       }),
       tile({
-        label: 'Went on',
+        label: say('webEnrollment.wentOn'),
         value: count(web.wentOn),
-        note: `of ${plural(web.people, 'person', 'people')}, each once a day`,
+        note: say('webEnrollment.peopleEachOnceDay', { n: web.people }),
       }),
       tile({
-        label: 'Reached the portal',
+        label: say('webEnrollment.reachedPortal'),
         value: count(web.reachedPortal),
-        note: 'signed in to a Company Portal, on the web or the app',
+        note: say('webEnrollment.signedInToCompany'),
       }),
       tile({
-        label: 'Reached enrollment',
+        label: say('webEnrollment.reachedEnrollment'),
         value: count(web.reachedEnrollment),
-        note: 'signed in to Microsoft Intune Enrollment',
+        note: say('webEnrollment.signedInToMicrosoft'),
       }),
     ),
     barList({
-      title: 'Steps of web-based enrollment: people',
+      title: say('webEnrollment.stepsWebBasedEnrollment'),
       hideTitle: true,
-      labelHeading: 'Step',
-      valueHeading: 'People',
-      noteHeading: 'Counts',
+      labelHeading: say('common.step'),
+      valueHeading: say('common.people'),
+      noteHeading: say('webEnrollment.whatCounts'),
       rows: web.steps.map((step) => ({
         label: step.title,
         value: step.people,
-        note: step.opens ? null : 'only together with one of the first three',
+        note: step.opens ? null : say('webEnrollment.onlyTogetherWithOne'),
       })),
-      empty: 'No step was reported in these days.',
+      empty: say('webEnrollment.noStepReported'),
     }),
   ];
 }
@@ -75,7 +76,7 @@ export function webEnrollmentCard(web) {
   if (!web) return null;
   const heard =
     web.daysHeard < web.days
-      ? `Sign-ins came in on ${count(web.daysHeard)} of ${plural(web.days, 'day')}; the other days are not reported. `
+      ? [say('webEnrollment.daysHeard', { n: web.days, heard: count(web.daysHeard) }), ' ']
       : null;
   return h(
     'section',
@@ -83,20 +84,11 @@ export function webEnrollmentCard(web) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', null, 'Web-based enrollment, by sign-ins ', badge('quiet', 'Beta')),
-      h(
-        'p',
-        { class: 'quiet' },
-        'From Entra’s sign-in logs. A person counts once a day and operating system; devices and attempts are not counted',
-      ),
+      h('h2', null, say('webEnrollment.title'), ' ', badge('quiet', say('webEnrollment.beta'))),
+      h('p', { class: 'quiet' }, say('webEnrollment.fromEntrasSign')),
     ),
     web.daysHeard
-      ? h(
-          'div',
-          { class: 'stack' },
-          numbers(web),
-          h('p', { class: 'quiet' }, heard, 'Sign-ins do not show who enrolled in the end.'),
-        )
-      : h('p', { class: 'quiet' }, 'Not reported: no sign-in log was received in these days.'),
+      ? h('div', { class: 'stack' }, numbers(web), h('p', { class: 'quiet' }, heard, say('webEnrollment.signInsDoNot')))
+      : h('p', { class: 'quiet' }, say('webEnrollment.notReportedNoSign')),
   );
 }
