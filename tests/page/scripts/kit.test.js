@@ -59,8 +59,6 @@ test('what is past is said in the largest unit', () => {
     '2 days ago',
     '—',
   ]);
-  assert.equal(format.plural(1, 'delivery', 'deliveries'), '1 delivery');
-  assert.equal(format.plural(1094, 'attempt'), '1,094 attempts');
 });
 
 test('a name has its words, one that is not listed its own', () => {

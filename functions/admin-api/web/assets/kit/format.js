@@ -163,6 +163,3 @@ export function bytes(n) {
   if (n < 1e9) return say('format.megabytes', { size: one.format(n / 1e6) });
   return say('format.gigabytes', { size: one.format(n / 1e9) });
 }
-
-/** @param {number} n @param {string} single @param {string} [several] @returns {string} 1 attempt, 2 attempts */
-export const plural = (n, single, several = `${single}s`) => `${count(n)} ${n === 1 ? single : several}`;

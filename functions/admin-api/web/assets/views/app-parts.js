@@ -9,6 +9,7 @@ import { h } from '../kit/dom.js';
 import { count, day, NONE, NOT_REPORTED, rate } from '../kit/format.js';
 import { badge } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
+import { say } from '../kit/say.js';
 
 /** The address of an app's page. @param {string} app @param {Asked} [range] @returns {string} */
 export const appAddress = (app, range) => addressOf(`app/${segment(app)}`, range);
@@ -21,7 +22,7 @@ export const appAddress = (app, range) => addressOf(`app/${segment(app)}`, range
 export function failedOf(one, least) {
   if (!one) return NONE;
   if (!one.tried) return NOT_REPORTED;
-  const of = `${count(one.failed)} of ${count(one.tried)}`;
+  const of = say('app.failedOf', { failed: count(one.failed), tried: count(one.tried) });
   return one.tried < least ? of : [rate(one.failureRate), h('small', null, ` ${of}`)];
 }
 
@@ -37,4 +38,4 @@ export function worseOf(worse) {
 }
 
 /** The mark of what got worse. @param {Answer|undefined} one */
-export const worseMark = (one) => (one?.since ? badge('bad', `worse since ${day(one.since)}`) : null);
+export const worseMark = (one) => (one?.since ? badge('bad', say('app.worseSince', { day: day(one.since) })) : null);

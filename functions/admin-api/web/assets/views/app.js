@@ -6,7 +6,7 @@
 
 import { h, patch } from '../kit/dom.js';
 import { calendar, filterForm, rangeIn } from '../kit/filters.js';
-import { count, dateTime, day, orNotReported, plural, rate } from '../kit/format.js';
+import { count, dateTime, day, orNotReported, rate } from '../kit/format.js';
 import { adviceList, asOf, notice, pageHead, tile, tiles } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
@@ -15,6 +15,7 @@ import { espPhase } from '../kit/words.js';
 import { failedOf, worseMark, worseOf } from './app-parts.js';
 import { deviceAndUser, espNavigation, rangeWords, stateBadge } from './esp-parts.js';
 import { askGotWorseApps } from './overview-worse.js';
+import { say, sayNodes } from '../kit/say.js';
 
 /** Models, codes and sessions that are listed. */
 const LISTED = { models: 200, codes: 20, sessions: 10 };
@@ -25,12 +26,20 @@ const card = (title, ...content) => h('section', { class: 'card', 'data-key': ti
 function worseNotice(worse, app) {
   const lines = (worse?.worse ?? []).filter((one) => one.name === app);
   if (!lines.length) return null;
-  const words = (one) =>
-    `${one.model ? `On ${one.model}` : 'On all models'}: ${rate(one.rate)} of ${count(one.n)} fail, ` +
-    `before ${rate(one.rateBefore)} of ${count(one.nBefore)}${one.since ? `, since ${day(one.since)}` : ''}.`;
+  const words = (one) => {
+    const where = one.model ? say('app.onModel', { model: one.model }) : say('app.onAllModels');
+    const shown = {
+      where,
+      rate: rate(one.rate),
+      all: count(one.n),
+      rateBefore: rate(one.rateBefore),
+      allBefore: count(one.nBefore),
+    };
+    return one.since ? say('app.worseSinceThen', { ...shown, day: day(one.since) }) : say('app.worse', shown);
+  };
   return notice(
     'problem',
-    h('strong', null, 'It got worse in the last seven days that are over'),
+    h('strong', null, say('app.gotWorseInLast')),
     h(
       'ul',
       null,
@@ -41,35 +50,39 @@ function worseNotice(worse, app) {
 
 /** In how many sessions it failed, with the rate where these are enough. */
 function headline(line, least) {
-  if (!line.tried) return 'Nobody reported how it went in the sessions that had it.';
-  const of = `Failed in ${count(line.failed)} of the ${plural(line.tried, 'session')} that tried it`;
-  if (line.tried < least) return `${of}, too few for a rate.`;
-  return [`${of}: `, h('strong', null, rate(line.failureRate)), `, between ${rate(line.low)} and ${rate(line.high)}.`];
+  if (!line.tried) return say('app.nobodyReportedHowWent');
+  const shown = { n: line.tried, failed: count(line.failed) };
+  if (line.tried < least) return say('app.failedTooFew', shown);
+  return sayNodes('app.failedRate', {
+    ...shown,
+    rate: h('strong', null, rate(line.failureRate)),
+    low: rate(line.low),
+    high: rate(line.high),
+  });
 }
 
 function numbers(line, links) {
   const of = (member) => orNotReported(line[member], count);
   return tiles(
-    tile({ label: 'Sessions', value: count(line.sessions), href: links({}) }),
+    tile({ label: say('common.sessions'), value: count(line.sessions), href: links({}) }),
     tile({
-      label: 'Failed',
+      label: say('common.failed'),
       value: of('failed'),
-      note: line.failed ? 'ever in error' : null,
+      note: line.failed ? say('app.everInError') : null,
       href: line.failed ? links({ appFailed: 'true' }) : undefined,
     }),
-    tile({ label: 'Installed', value: of('installed') }),
-    tile({ label: 'Failing', value: of('failing'), note: 'in error now' }),
-    tile({ label: 'Not needed', value: count(line.notNeeded) }),
-    tile({ label: 'Still open', value: count(line.open) }),
-    tile({ label: 'Not reported', value: count(line.notReported), note: 'over, and nobody reported how it went' }),
+    tile({ label: say('app.installed'), value: of('installed') }),
+    tile({ label: say('app.failing'), value: of('failing'), note: say('app.inErrorNow') }),
+    tile({ label: say('app.notNeeded'), value: count(line.notNeeded) }),
+    tile({ label: say('app.stillOpen'), value: count(line.open) }),
+    tile({ label: say('common.notReported'), value: count(line.notReported), note: say('app.overAndNobodyReported') }),
   );
 }
 
 function weeks(answer) {
   return weekChart({
-    title: 'Share of sessions in which it failed',
-    description:
-      'The upright line is the 95% interval: the rate lies within it but for one time in twenty. Below: all sessions that had it. Hatched weeks are not whole.',
+    title: say('app.shareSessionsInWhich'),
+    description: say('app.uprightLine95Interval'),
     weeks: answer.weeks.map((one) => ({
       ...one,
       rate: one.failureRate,
@@ -79,7 +92,7 @@ function weeks(answer) {
       failed: one.failing,
       abandoned: one.notReported,
     })),
-    rateName: 'Failed',
+    rateName: say('common.failed'),
     parts: [
       { key: 'completed', name: 'Installed' },
       { key: 'failed', name: 'Failing' },
@@ -97,31 +110,33 @@ function models(answer, worse, links) {
     number && one.model
       ? h('a', { href: links({ model: one.model, ...more }) }, count(number))
       : orNotReported(number, count);
-  const name = (one) => (one.otherModels ? plural(one.otherModels, 'other model') : (one.model ?? 'Not reported'));
+  const name = (one) =>
+    one.otherModels ? say('count.otherModels', { n: one.otherModels }) : (one.model ?? say('common.notReported'));
   const worst = (one, other) => (other.failed ?? 0) - (one.failed ?? 0) || other.tried - one.tried;
   return dataTable({
-    caption: 'Its models, those on which it failed in the most sessions first',
+    caption: say('app.modelsOnWhichFailed'),
     hideCaption: true,
     key: name,
     columns: [
-      { key: 'model', label: 'Model', class: 'wrap', render: name },
-      { key: 'sessions', label: 'Sessions', numeric: true, render: (one) => leads(one, one.sessions, {}) },
+      { key: 'model', label: say('common.model'), class: 'wrap', render: name },
+      { key: 'sessions', label: say('common.sessions'), numeric: true, render: (one) => leads(one, one.sessions, {}) },
       {
         key: 'failed',
-        label: 'Failed',
+        label: say('common.failed'),
         numeric: true,
         render: (one) => leads(one, one.failed, { appFailed: 'true' }),
       },
-      { key: 'rate', label: 'Failed, of tried', numeric: true, render: (one) => failedOf(one, answer.least) },
+      { key: 'rate', label: say('app.failedTried'), numeric: true, render: (one) => failedOf(one, answer.least) },
       {
         key: 'interval',
-        label: '95% interval',
+        label: say('chart.interval95'),
         numeric: true,
-        render: (one) => (one.tried < answer.least ? null : `${rate(one.low)} to ${rate(one.high)}`),
+        render: (one) =>
+          one.tried < answer.least ? null : say('common.interval', { low: rate(one.low), high: rate(one.high) }),
       },
       {
         key: 'since',
-        label: 'Since when worse',
+        label: say('app.sinceWhenWorse'),
         render: (one) => (one.model ? worseMark(since(app, one.model)) : null),
       },
     ],
@@ -130,7 +145,7 @@ function models(answer, worse, links) {
 }
 
 function codes(answer) {
-  if (!answer.codes.length) return h('p', { class: 'quiet' }, 'In no session of these days it is failing.');
+  if (!answer.codes.length) return h('p', { class: 'quiet' }, say('app.inNoSessionDays'));
   return answer.codes.map((one) =>
     h(
       'details',
@@ -138,10 +153,12 @@ function codes(answer) {
       h(
         'summary',
         null,
-        one.code ? h('code', null, one.code) : 'Code not reported',
-        ` in ${plural(one.failing, 'session')}`,
+        sayNodes('app.codeIn', {
+          n: one.failing,
+          code: one.code ? h('code', null, one.code) : say('app.codeNotReported'),
+        }),
       ),
-      one.code ? adviceList(one.advice) : h('p', { class: 'quiet' }, 'Its failures were reported without a code.'),
+      one.code ? adviceList(one.advice) : h('p', { class: 'quiet' }, say('app.failuresReportedWithoutCode')),
     ),
   );
 }
@@ -149,21 +166,28 @@ function codes(answer) {
 function sessions(answer, zone, links) {
   return [
     dataTable({
-      caption: 'Sessions in which it failed, newest first',
+      caption: say('app.sessionsInWhichFailed'),
       hideCaption: true,
       columns: [
-        { key: 'device', label: 'Device and user', render: deviceAndUser },
-        { key: 'state', label: 'State', render: (one) => stateBadge(one.state) },
-        { key: 'startedAt', label: 'Started', class: 'nowrap', render: (one) => dateTime(one.startedAt, zone) },
-        { key: 'phase', label: 'Failed phase', render: (one) => (one.failedPhase ? espPhase(one.failedPhase) : null) },
+        { key: 'device', label: say('common.deviceAndUser'), render: deviceAndUser },
+        { key: 'state', label: say('common.state'), render: (one) => stateBadge(one.state) },
+        {
+          key: 'startedAt',
+          label: say('common.started'),
+          class: 'nowrap',
+          render: (one) => dateTime(one.startedAt, zone),
+        },
+        {
+          key: 'phase',
+          label: say('app.failedPhase'),
+          render: (one) => (one.failedPhase ? espPhase(one.failedPhase) : null),
+        },
       ],
       rows: answer.sessions,
-      empty: 'It failed in no session of these days.',
+      empty: say('app.failedInNoSession'),
       key: (one) => one.sessionId,
     }),
-    answer.next
-      ? h('p', null, h('a', { href: links({ appFailed: 'true' }) }, 'All sessions in which it failed'))
-      : null,
+    answer.next ? h('p', null, h('a', { href: links({ appFailed: 'true' }) }, say('app.allSessionsInWhich'))) : null,
   ];
 }
 
@@ -196,8 +220,10 @@ export default {
     patch(
       root,
       pageHead(
-        app ?? 'An app',
-        `Windows sessions started ${rangeWords({ from, to })}. ${asOf(answer.asOf, timeZone, answer)}`,
+        app ?? say('app.anApp'),
+        say('esp.sessionsStarted', { days: rangeWords({ from, to }) }),
+        ' ',
+        asOf(answer.asOf, timeZone, answer),
       ),
       espNavigation('apps'),
       filterForm({
@@ -207,14 +233,14 @@ export default {
         range: { from, to },
         today: calendar(tenant).today,
       }),
-      h('p', { class: 'headline' }, line ? headline(line, answer.least) : 'No session of these days had it.'),
+      h('p', { class: 'headline' }, line ? headline(line, answer.least) : say('app.noSessionDaysHad')),
       worseNotice(worse, app),
       numbers(line ?? NOWHERE, links),
-      answer.weeks.length ? card('By week', weeks(answer)) : null,
-      card('Models', models(answer, worse, links)),
-      card('Error codes and what to do', codes(answer)),
-      card('Its sessions', sessions(failed, timeZone, links)),
+      answer.weeks.length ? card(say('app.byWeek'), weeks(answer)) : null,
+      card(say('app.models'), models(answer, worse, links)),
+      card(say('app.codes'), codes(answer)),
+      card(say('app.itsSessions'), sessions(failed, timeZone, links)),
     );
-    if (!isNew) announce(`Sessions started ${rangeWords({ from, to })}.`);
+    if (!isNew) announce(say('esp.saidStarted', { days: rangeWords({ from, to }) }));
   },
 };

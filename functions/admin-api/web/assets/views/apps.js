@@ -7,12 +7,13 @@
 
 import { h, patch } from '../kit/dom.js';
 import { calendar, filterForm, rangeIn } from '../kit/filters.js';
-import { count, plural } from '../kit/format.js';
+import { count } from '../kit/format.js';
 import { asOf, pageHead } from '../kit/parts.js';
 import { dataTable } from '../kit/table.js';
 import { appAddress, failedOf, worseMark, worseOf } from './app-parts.js';
 import { espNavigation, rangeWords } from './esp-parts.js';
 import { askGotWorseApps, worseAppsCard } from './overview-worse.js';
+import { say, sayNodes } from '../kit/say.js';
 
 /** How many apps and models are listed. */
 const LISTED = { limit: 50, models: 6 };
@@ -40,38 +41,45 @@ function board(answer, worse) {
     model ? worseMark(since(one.app, model)) : null,
   ];
   return dataTable({
-    caption: 'Apps by model: sessions in which they failed, of those that tried them',
+    caption: say('apps.appsByModelSessions'),
     hideCaption: true,
     class: 'apps-board',
     key: (one) => one.app,
     columns: [
       {
         key: 'app',
-        label: 'App',
+        label: say('view.app'),
         class: 'wrap',
         render: (one) => [
           h('a', { href: appAddress(one.app, range) }, one.app),
-          h('small', null, plural(one.sessions, 'session')),
+          h('small', null, say('count.sessions', { n: one.sessions })),
         ],
       },
       {
         key: 'all',
-        label: 'All models',
+        label: say('apps.allModels'),
         numeric: true,
         render: (one) => [failedOf(one, answer.least), worseMark(since(one.app))],
       },
       ...answer.models.map(({ model }) => ({
         key: columnOf(model),
-        label: model ?? 'Model not reported',
+        label: model ?? say('apps.modelNotReported'),
         numeric: true,
         render: cell(columnOf(model), model),
       })),
       ...(others > 0
-        ? [{ key: 'others', label: plural(others, 'other model'), numeric: true, render: cell('others', null) }]
+        ? [
+            {
+              key: 'others',
+              label: say('count.otherModels', { n: others }),
+              numeric: true,
+              render: cell('others', null),
+            },
+          ]
         : []),
     ],
     rows: answer.apps,
-    empty: 'No app was reported in the sessions of these days.',
+    empty: say('apps.noAppReported'),
   });
 }
 
@@ -79,26 +87,28 @@ function board(answer, worse) {
 function leftOut({ rest, withoutApps }) {
   const parts = [
     rest.appCount
-      ? `${plural(rest.appCount, 'more app')} failed less often: together in ${count(rest.failed)} of ${count(rest.tried)}.`
+      ? say('apps.rest', {
+          n: rest.appCount,
+          failed: count(rest.failed),
+          tried: count(rest.tried),
+        })
       : null,
-    withoutApps ? `Of ${plural(withoutApps, 'session')} no app was reported.` : null,
+    withoutApps ? say('apps.sessionsNoAppReported', { n: withoutApps }) : null,
   ].filter(Boolean);
   return parts.length ? h('p', { class: 'quiet' }, parts.join(' ')) : null;
 }
 
 function headline(answer) {
   const [most] = answer.apps;
-  if (!most) return 'No app was reported in these days.';
-  if (!most.failed)
-    return most.tried ? 'No app failed in these days.' : 'How the apps went was not reported in these days.';
+  if (!most) return say('apps.noneReported');
+  if (!most.failed) return most.tried ? say('common.noAppFailed') : say('apps.howAppsWentNot');
   // Only one that leads is named.
-  if (answer.apps[1]?.failed === most.failed)
-    return `Several apps failed in the most sessions: each in ${count(most.failed)}.`;
-  return [
-    'The app that fails in the most sessions is ',
-    h('strong', null, most.app),
-    `: in ${count(most.failed)} of the ${count(most.tried)} that tried it.`,
-  ];
+  if (answer.apps[1]?.failed === most.failed) return say('apps.several', { count: count(most.failed) });
+  return sayNodes('apps.most', {
+    app: h('strong', null, most.app),
+    failed: count(most.failed),
+    tried: count(most.tried),
+  });
 }
 
 export default {
@@ -113,7 +123,12 @@ export default {
     const range = { from: answer.from, to: answer.to };
     patch(
       root,
-      pageHead('Apps', `Windows sessions started ${rangeWords(range)}. ${asOf(answer.asOf, answer.timeZone, answer)}`),
+      pageHead(
+        say('view.apps'),
+        say('esp.sessionsStarted', { days: rangeWords(range) }),
+        ' ',
+        asOf(answer.asOf, answer.timeZone, answer),
+      ),
       espNavigation('apps'),
       filterForm({ path: 'apps', parameters, navigate, range, today: calendar(tenant).today }),
       h('p', { class: 'headline' }, headline(answer)),
@@ -121,16 +136,12 @@ export default {
       h(
         'section',
         { class: 'card', 'data-key': 'board' },
-        h('h2', null, 'By model'),
-        h(
-          'p',
-          { class: 'quiet esp-lead' },
-          `Sessions in which an app ever failed, of those that tried it; those that failed in the most come first. A rate is shown of ${count(answer.least)} or more.`,
-        ),
+        h('h2', null, say('apps.byModel')),
+        h('p', { class: 'quiet esp-lead' }, say('apps.about', { least: count(answer.least) })),
         board(answer, worse),
         leftOut(answer),
       ),
     );
-    if (!isNew) announce(`Sessions started ${rangeWords(range)}.`);
+    if (!isNew) announce(say('esp.saidStarted', { days: rangeWords(range) }));
   },
 };

@@ -273,7 +273,7 @@ export async function showAssignments(context, id) {
           ? wrong('rule', say('assignments.isRequiredOrId'))
           : null,
         [...one.rule].length > MOST_RULE
-          ? wrong('rule', say('common.mustHaveAtMost', { most: count(MOST_RULE) }))
+          ? wrong('rule', say('common.mostCharacters', { most: count(MOST_RULE) }))
           : null,
       ].filter(Boolean);
     });

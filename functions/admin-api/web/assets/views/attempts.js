@@ -7,12 +7,13 @@
 import { h, patch } from '../kit/dom.js';
 import { calendar, filterChips, filterForm, keptRange, OS_CHOICE, rangeIn } from '../kit/filters.js';
 import { askCoverage, coverageLine } from '../kit/coverage.js';
-import { addDays, dateTime, day, minutes, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
+import { addDays, dateTime, day, minutes, NOT_REPORTED, orNotReported } from '../kit/format.js';
 import { asOf, outcomeBadge, pageHead } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
 import { askedValue, VALUE_WORDS } from './one-value.js';
+import { say } from '../kit/say.js';
 
 const FILTERS = [
   'from',
@@ -38,20 +39,20 @@ const PAGE = 50;
 /** @type {import('../kit/filters.js').Choice[]} */
 const CHOICES = [
   OS_CHOICE,
-  { name: 'outcome', label: 'Outcome', options: words.choices('outcome') },
-  { name: 'section', label: 'Section', options: words.choices('section') },
-  { name: 'cause', label: 'Cause', options: words.choices('cause') },
-  { name: 'user', label: 'User (whole address)' },
+  { name: 'outcome', label: say('common.outcome'), options: words.choices('outcome') },
+  { name: 'section', label: say('common.section'), options: words.choices('section') },
+  { name: 'cause', label: say('common.cause'), options: words.choices('cause') },
+  { name: 'user', label: say('common.userWholeAddress') },
 ];
 
 /** Filters that the form has no field for. */
 const CHIPS = {
-  action: (value) => `At: ${words.action(value)}`,
-  screen: (value) => `Screen: ${words.screen(value)}`,
-  catalogueRow: (value) => (value === '0' ? 'Without a row' : `Row ${value} of the catalogue`),
+  action: (value) => say('attempts.chipAction', { action: words.action(value) }),
+  screen: (value) => say('attempts.chipScreen', { screen: words.screen(value) }),
+  catalogueRow: (value) => (value === '0' ? say('attempts.chipNoRow') : say('attempts.chipRow', { row: value })),
   ...VALUE_WORDS,
-  failureCode: (value) => `Error code: ${value}`,
-  enrollmentKey: (value) => `Device: ${value}`,
+  failureCode: (value) => say('attempts.chipCode', { code: value }),
+  enrollmentKey: (value) => say('common.device2', { device: value }),
 };
 
 const where = (one) => {
@@ -71,58 +72,64 @@ function why(one) {
   if (one.outcome !== 'failed') return null;
   const said = one.failureReason ?? (one.failureCategory ? words.failureCategory(one.failureCategory) : null);
   return [
-    said ?? (one.failureCode ? null : 'No reason reported'),
+    said ?? (one.failureCode ? null : say('common.noReasonReported')),
     one.failureCode ? h('small', null, h('code', null, one.failureCode)) : null,
   ];
 }
 
-function table(answer, rangeText) {
+function table(answer, range) {
   const zone = answer.timeZone;
   return dataTable({
-    caption: `Attempts, newest first${rangeText}`,
+    caption:
+      range.from && range.to
+        ? say('attempts.captionStarted', {
+            first: day(range.from),
+            last: day(addDays(range.to, -1)),
+          })
+        : say('attempts.caption'),
     hideCaption: true,
     key: (one) => one.attemptId,
     columns: [
       {
         key: 'startedAt',
-        label: 'Started',
+        label: say('common.started'),
         class: 'nowrap',
         render: (one) =>
           h('a', { href: addressOf(`attempt/${segment(one.attemptId)}`) }, dateTime(one.startedAt, zone)),
       },
       {
         key: 'device',
-        label: 'Device and user',
+        label: say('common.deviceAndUser'),
         class: 'wrap',
         render: (one) => [one.deviceName ?? one.enrollmentKey, h('small', null, one.userPrincipalName ?? one.userId)],
       },
       {
         key: 'platform',
-        label: 'Platform',
+        label: say('common.platform'),
         class: 'nowrap',
         render: (one) => [`${words.platform(one.platform)} ${one.osVersion ?? ''}`, h('small', null, one.model)],
       },
       {
         key: 'outcome',
-        label: 'Outcome',
+        label: say('common.outcome'),
         class: 'wrap',
         render: (one) => [
           outcomeBadge(one.outcome),
           one.waitsFor ? h('small', null, words.waitsFor(one.waitsFor)) : null,
-          one.technician ? h('small', null, 'Technician’s part') : null,
+          one.technician ? h('small', null, say('attempts.techniciansPart')) : null,
         ],
       },
-      { key: 'where', label: 'Where', class: 'wrap', render: where },
-      { key: 'why', label: 'Why', class: 'wrap', render: why },
+      { key: 'where', label: say('common.where'), class: 'wrap', render: where },
+      { key: 'why', label: say('common.why'), class: 'wrap', render: why },
       {
         key: 'took',
-        label: 'Took',
+        label: say('common.took'),
         numeric: true,
         render: (one) => orNotReported(one.minutes, minutes, one.endedAt ? 1 : 0),
       },
     ],
     rows: answer.attempts,
-    empty: 'No attempt is like that.',
+    empty: say('attempts.noAttemptLike'),
   });
 }
 
@@ -143,16 +150,17 @@ export default {
     const here = Object.fromEntries(parameters);
     const { cursor, ...first } = here;
     const backFilter = { from: range.from, to: range.to, os: here.os };
-    const rangeText = range.from && range.to ? `, started ${day(range.from)} to ${day(addDays(range.to, -1))}` : '';
-    const shown = plural(answer.attempts.length, 'attempt');
+    const n = answer.attempts.length;
+    const shown = answer.next ? say('attempts.shownAndMore', { n }) : say('attempts.shown', { n });
     patch(
       root,
       pageHead(
-        'Attempts',
-        `${cursor ? 'A later page: ' : ''}${shown}${answer.next ? ', and more on the next page' : ''}. `,
+        say('view.attempts'),
+        cursor ? say('attempts.laterPage', { shown }) : shown,
+        ' ',
         asOf(answer.asOf, answer.timeZone, answer),
       ),
-      h('p', null, h('a', { href: addressOf('incomplete', backFilter) }, '← Incomplete enrollments')),
+      h('p', null, h('a', { href: addressOf('incomplete', backFilter) }, say('attempts.back'))),
       filterForm({ path: 'attempts', parameters, navigate, range, today, usual: 0, choices: CHOICES }),
       filterChips('attempts', parameters, CHIPS),
       coverageLine(
@@ -162,27 +170,31 @@ export default {
       h(
         'section',
         { class: 'card', 'data-key': 'list' },
-        h('h2', { class: 'visually-hidden' }, 'List'),
-        table(answer, rangeText),
+        h('h2', { class: 'visually-hidden' }, say('common.list')),
+        table(answer, range),
       ),
       h(
         'nav',
-        { class: 'actions', 'aria-label': 'Pages' },
+        { class: 'actions', 'aria-label': say('attempts.pages') },
         cursor
-          ? h('a', { class: 'button', href: addressOf('attempts', first), 'data-key': 'first' }, 'First page')
+          ? h(
+              'a',
+              { class: 'button', href: addressOf('attempts', first), 'data-key': 'first' },
+              say('attempts.firstPage'),
+            )
           : null,
         answer.next
           ? h(
               'a',
               { class: 'button', href: addressOf('attempts', { ...first, cursor: answer.next }), 'data-key': 'next' },
-              'Next page',
+              say('attempts.nextPage'),
             )
           : null,
       ),
     );
     if (!isNew) {
       if (cursor) window.scrollTo(0, 0);
-      announce(`${shown}${answer.next ? ', and more on the next page' : ''}.`);
+      announce(shown);
     }
   },
 };

@@ -107,7 +107,7 @@ function finding(one, answer) {
         h('h3', { id }, `${one.rank}. ${one.title}`),
         badge(SEVERITY_KINDS[one.severity] ?? 'quiet', words.severity(one.severity)),
       ),
-      device ? h('p', { class: 'quiet' }, sayNodes('diagnostics.ofDevice', { device: deviceLink(one) })) : null,
+      device ? h('p', { class: 'quiet' }, sayNodes('common.device2', { device: deviceLink(one) })) : null,
       h(
         'div',
         { class: 'finding-parts' },

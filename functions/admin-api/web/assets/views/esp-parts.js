@@ -11,6 +11,7 @@ import { addDays, day } from '../kit/format.js';
 import { badge } from '../kit/parts.js';
 import { addressOf, isFile, segment } from '../kit/address.js';
 import { espState } from '../kit/words.js';
+import { say } from '../kit/say.js';
 
 /**
  * The address of what the user of a device sees; in an opened file, of its attempts.
@@ -24,11 +25,11 @@ export const deviceAddress = (key) =>
 export const sessionAddress = (id) => addressOf(`session/${segment(id)}`);
 
 const PARTS = [
-  ['esp', 'Overview'],
-  ['apps', 'Apps'],
-  ['sessions', 'Sessions'],
+  ['esp', say('view.overview')],
+  ['apps', say('view.apps')],
+  ['sessions', say('common.sessions')],
   // An opened file only has the profiles' names.
-  ['profiles', 'Profiles', 'server-only'],
+  ['profiles', say('esp.profiles'), 'server-only'],
 ];
 
 /**
@@ -39,7 +40,7 @@ const PARTS = [
 export function espNavigation(current) {
   return h(
     'nav',
-    { class: 'esp-parts', 'aria-label': 'Enrollment Status Page' },
+    { class: 'esp-parts', 'aria-label': say('common.enrollmentStatusPage') },
     h(
       'ul',
       { role: 'list' },
@@ -110,7 +111,7 @@ export const factList = (...pairs) =>
 export const zoneOf = (context) => context.tenant?.settings?.timeZone ?? 'UTC';
 
 /** The range in words. @param {{from: string, to: string}} range @returns {string} */
-export const rangeWords = (range) => `${day(range.from)} to ${day(addDays(range.to, -1))}`;
+export const rangeWords = (range) => say('common.span', { first: day(range.from), last: day(addDays(range.to, -1)) });
 
 /**
  * The reason why the person can't change anything here; null if they can.
@@ -119,7 +120,5 @@ export const rangeWords = (range) => `${day(range.from)} to ${day(addDays(range.
  */
 export function whyReadOnly(context) {
   if (context.canSend) return null;
-  return context.tenant?.role === 'reader'
-    ? 'You are signed in as a reader. Profiles are shown; an administrator’s token can change them.'
-    : 'Nothing can be changed here: this needs a connection to the server and an administrator’s token.';
+  return context.tenant?.role === 'reader' ? say('esp.youSigned') : say('esp.nothingCanChangedHere');
 }

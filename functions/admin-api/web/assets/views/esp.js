@@ -10,7 +10,7 @@ import { h, patch, svg } from '../kit/dom.js';
 import { lineChart } from '../kit/line-chart.js';
 import { askCoverage, coverageLine } from '../kit/coverage.js';
 import { calendar, filterForm, rangeIn } from '../kit/filters.js';
-import { addDays, count, dateTime, minutes, plural, rateWithN } from '../kit/format.js';
+import { addDays, count, dateTime, minutes, rateWithN } from '../kit/format.js';
 import { asOf, notice, pageHead } from '../kit/parts.js';
 import { addressOf } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
@@ -18,11 +18,12 @@ import { espPhase, espState, term } from '../kit/words.js';
 import { annotations } from './annotations.js';
 import { appAddress } from './app-parts.js';
 import { deviceAndUser, espNavigation, profileLink, rangeWords, stateBadge } from './esp-parts.js';
+import { say, sayNodes } from '../kit/say.js';
 
 /** Apps and sessions that are asked for. */
 const MOST_LISTED = 20;
 
-const APP_ORDERS = { slowest: 'Slowest first', failing: 'Most failures first' };
+const APP_ORDERS = { slowest: say('esp.slowestFirst'), failing: say('esp.mostFailuresFirst') };
 
 /** A share as a picture beside its number. */
 const meter = (fraction) =>
@@ -41,7 +42,7 @@ function byDay(answer, notes) {
   const days = answer.byDay;
   /** @type {[string, string, string|null][]} */
   const all = [
-    ['Started', 'started', ''],
+    [say('common.started'), 'started', ''],
     [espState('success'), 'succeeded', null],
     [espState('failed'), 'failed', 'failed'],
     [espState('timedOut'), 'timedOut', 'timedOut'],
@@ -49,10 +50,8 @@ function byDay(answer, notes) {
   ];
   const states = all.filter(([, member]) => member !== 'inProgress' || days.some((one) => one.inProgress > 0));
   return lineChart({
-    title: 'Sessions by the day they started',
-    description:
-      'Each session counts on the day it started, as it stands now. A session that timed out may still finish; ' +
-      'then it counts as succeeded.',
+    title: say('esp.sessionsByDayThey'),
+    description: say('esp.byDayAbout'),
     days: days.map((one) => one.date),
     series: states.map(([name, member]) => ({ name, values: days.map((one) => one[member]) })),
     notes,
@@ -70,11 +69,16 @@ function byProfile(answer) {
   const sessionsOf = (one, state) => addressOf('sessions', { from, to, profileId: one.profileId, state });
   const leads = (one, number, state) => (one.profileId ? linked(sessionsOf(one, state), number) : count(number));
   return dataTable({
-    caption: 'Sessions by profile',
+    caption: say('esp.sessionsByProfile'),
     hideCaption: true,
     columns: [
-      { key: 'profile', label: 'Profile', class: 'wrap', render: (one) => profileLink(one.profileId, one.profile) },
-      { key: 'sessions', label: 'Sessions', numeric: true, render: (one) => leads(one, one.sessions) },
+      {
+        key: 'profile',
+        label: say('common.profile'),
+        class: 'wrap',
+        render: (one) => profileLink(one.profileId, one.profile),
+      },
+      { key: 'sessions', label: say('common.sessions'), numeric: true, render: (one) => leads(one, one.sessions) },
       {
         key: 'successRate',
         label: term('successRate'),
@@ -103,28 +107,36 @@ function byProfile(answer) {
       { key: 'p90Minutes', label: term('p90Minutes'), numeric: true, render: (one) => minutes(one.p90Minutes) },
       {
         key: 'overLimit',
-        label: 'Over limit',
+        label: say('esp.overLimit'),
         numeric: true,
-        render: (one) => [count(one.overLimit), h('small', null, `${count(one.recovered)} recovered`)],
+        render: (one) => [
+          count(one.overLimit),
+          h('small', null, say('esp.soManyRecovered', { count: count(one.recovered) })),
+        ],
       },
-      { key: 'stuck', label: 'Stuck', numeric: true, render: (one) => count(one.stuck) },
+      { key: 'stuck', label: say('common.stuck'), numeric: true, render: (one) => count(one.stuck) },
     ],
     rows: answer.byProfile,
-    empty: 'No session started in these days.',
+    empty: say('esp.noSessionStarted'),
     key: (one, index) => one.profileId ?? index,
   });
 }
 
 function byPhase(answer) {
   return dataTable({
-    caption: 'Phases, by profile',
+    caption: say('esp.phasesByProfile'),
     hideCaption: true,
     columns: [
-      { key: 'profile', label: 'Profile', class: 'wrap', render: (one) => profileLink(one.profileId, one.profile) },
-      { key: 'phase', label: 'Phase', render: (one) => espPhase(one.phase) },
+      {
+        key: 'profile',
+        label: say('common.profile'),
+        class: 'wrap',
+        render: (one) => profileLink(one.profileId, one.profile),
+      },
+      { key: 'phase', label: say('esp.phase'), render: (one) => espPhase(one.phase) },
       { key: 'entered', label: term('entered'), numeric: true, render: (one) => count(one.entered) },
-      { key: 'completed', label: 'Completed', numeric: true, render: (one) => count(one.completed) },
-      { key: 'failed', label: 'Failed', numeric: true, render: (one) => count(one.failed) },
+      { key: 'completed', label: say('esp.completed'), numeric: true, render: (one) => count(one.completed) },
+      { key: 'failed', label: say('common.failed'), numeric: true, render: (one) => count(one.failed) },
       {
         key: 'successRate',
         label: term('successRate'),
@@ -140,7 +152,7 @@ function byPhase(answer) {
       { key: 'p90Minutes', label: term('p90Minutes'), numeric: true, render: (one) => minutes(one.p90Minutes) },
     ],
     rows: answer.byPhase,
-    empty: 'No session started in these days.',
+    empty: say('esp.noSessionStarted'),
     key: (one) => `${one.profileId} ${one.phase}`,
   });
 }
@@ -152,7 +164,7 @@ function apps(context, answer) {
   return [
     h(
       'div',
-      { class: 'actions', role: 'group', 'aria-label': 'Order of the apps' },
+      { class: 'actions', role: 'group', 'aria-label': say('esp.orderApps') },
       Object.entries(APP_ORDERS).map(([name, words]) =>
         h(
           'button',
@@ -169,11 +181,11 @@ function apps(context, answer) {
       ),
     ),
     dataTable({
-      caption: order === 'failing' ? 'Apps that failed in most sessions' : 'Apps that take longest to install',
+      caption: order === 'failing' ? say('esp.appsFailedInMost') : say('esp.appsTakeLongest'),
       columns: [
         {
           key: 'app',
-          label: 'App',
+          label: say('view.app'),
           class: 'wrap',
           render: (one) =>
             one.app ? h('a', { href: appAddress(one.app, { from: answer.from, to: answer.to }) }, one.app) : null,
@@ -185,40 +197,40 @@ function apps(context, answer) {
           numeric: true,
           render: (one) => minutes(one.medianMinutes),
         },
-        { key: 'failed', label: 'Failed in', numeric: true, render: (one) => count(one.failed) },
+        { key: 'failed', label: say('esp.failedIn'), numeric: true, render: (one) => count(one.failed) },
         {
           key: 'failureRate',
-          label: 'Failure rate',
+          label: say('esp.failureRate'),
           numeric: true,
           render: (one) => [meter(one.failureRate), rateWithN(one.failureRate, one.tried)],
         },
-        { key: 'failing', label: 'Still failing in', numeric: true, render: (one) => count(one.failing) },
-        { key: 'sessions', label: 'Sessions', numeric: true, render: (one) => count(one.sessions) },
-        { key: 'blocking', label: 'Waited for in', numeric: true, render: (one) => count(one.blocking) },
+        { key: 'failing', label: say('esp.stillFailing'), numeric: true, render: (one) => count(one.failing) },
+        { key: 'sessions', label: say('common.sessions'), numeric: true, render: (one) => count(one.sessions) },
+        { key: 'blocking', label: say('esp.waitedFor'), numeric: true, render: (one) => count(one.blocking) },
       ],
       rows: list,
-      empty: order === 'failing' ? 'No app failed in these days.' : 'No app was seen being installed in these days.',
+      empty: order === 'failing' ? say('common.noAppFailed') : say('esp.noAppSeenBeing'),
       key: (one, index) => one.app ?? index,
     }),
   ];
 }
 
 function stuck(answer) {
-  if (!answer.stuck.length) return h('p', { class: 'quiet' }, 'No device is stuck now.');
+  if (!answer.stuck.length) return h('p', { class: 'quiet' }, say('esp.noDeviceStuckNow'));
   return [
     notice('warning', answer.stuck[0].meaning),
     dataTable({
-      caption: 'Devices that are stuck while identifying now',
+      caption: say('esp.devicesStuckWhileIdentifying'),
       columns: [
-        { key: 'device', label: 'Device and user', render: deviceAndUser },
-        { key: 'phase', label: 'Phase', render: (one) => espPhase(one.phase) },
+        { key: 'device', label: say('common.deviceAndUser'), render: deviceAndUser },
+        { key: 'phase', label: say('esp.phase'), render: (one) => espPhase(one.phase) },
         {
           key: 'stuckSince',
-          label: 'Since',
+          label: say('common.since'),
           class: 'nowrap',
           render: (one) => dateTime(one.stuckSince, answer.timeZone),
         },
-        { key: 'profile', label: 'Profile', class: 'wrap' },
+        { key: 'profile', label: say('common.profile'), class: 'wrap' },
       ],
       rows: answer.stuck,
       key: (one) => one.sessionId,
@@ -228,23 +240,33 @@ function stuck(answer) {
 
 function recovered(answer) {
   return dataTable({
-    caption: 'Finished after their time limit, newest first',
+    caption: say('esp.finishedAfterTheirTime'),
     hideCaption: true,
     columns: [
-      { key: 'device', label: 'Device and user', render: deviceAndUser },
-      { key: 'minutesOver', label: 'Over the limit by', numeric: true, render: (one) => minutes(one.minutesOver) },
-      { key: 'state', label: 'State', render: (one) => stateBadge(one.state) },
-      { key: 'profile', label: 'Profile', class: 'wrap' },
+      { key: 'device', label: say('common.deviceAndUser'), render: deviceAndUser },
+      {
+        key: 'minutesOver',
+        label: say('esp.overTheLimitBy'),
+        numeric: true,
+        render: (one) => minutes(one.minutesOver),
+      },
+      { key: 'state', label: say('common.state'), render: (one) => stateBadge(one.state) },
+      { key: 'profile', label: say('common.profile'), class: 'wrap' },
       {
         key: 'startedAt',
-        label: 'Started',
+        label: say('common.started'),
         class: 'nowrap',
         render: (one) => dateTime(one.startedAt, answer.timeZone),
       },
-      { key: 'endedAt', label: 'Finished', class: 'nowrap', render: (one) => dateTime(one.endedAt, answer.timeZone) },
+      {
+        key: 'endedAt',
+        label: say('esp.finished'),
+        class: 'nowrap',
+        render: (one) => dateTime(one.endedAt, answer.timeZone),
+      },
     ],
     rows: answer.recovered,
-    empty: 'No session finished after its time limit in these days.',
+    empty: say('esp.noSessionFinishedAfter'),
     key: (one) => one.sessionId,
   });
 }
@@ -252,15 +274,17 @@ function recovered(answer) {
 /** A sentence about the most urgent problem. */
 function headline(answer) {
   const [worst] = answer.failingApps;
-  if (answer.stuck.length) return h('p', { class: 'headline' }, 'Devices are stuck while identifying what to install.');
-  if (!answer.byProfile.length) return h('p', { class: 'headline' }, 'No session started in these days.');
-  if (!worst) return h('p', { class: 'headline' }, 'No app failed in these days.');
+  if (answer.stuck.length) return h('p', { class: 'headline' }, say('esp.devicesAreStuck'));
+  if (!answer.byProfile.length) return h('p', { class: 'headline' }, say('esp.noSessionStarted'));
+  if (!worst) return h('p', { class: 'headline' }, say('common.noAppFailed'));
   return h(
     'p',
     { class: 'headline' },
-    'The app that fails most is ',
-    h('strong', null, h('a', { href: appAddress(worst.app, { from: answer.from, to: answer.to }) }, worst.app)),
-    `: in ${plural(worst.failed, 'session')}, ${rateWithN(worst.failureRate, worst.tried)}.`,
+    sayNodes('esp.worstApp', {
+      n: worst.failed,
+      app: h('strong', null, h('a', { href: appAddress(worst.app, { from: answer.from, to: answer.to }) }, worst.app)),
+      rate: rateWithN(worst.failureRate, worst.tried),
+    }),
   );
 }
 
@@ -287,36 +311,23 @@ export default {
       patch(
         root,
         pageHead(
-          'Enrollment Status Page',
-          `Windows sessions started ${rangeWords(range)}. ${asOf(answer.asOf, answer.timeZone, answer)}`,
+          say('common.enrollmentStatusPage'),
+          say('esp.sessionsStarted', { days: rangeWords(range) }),
+          ' ',
+          asOf(answer.asOf, answer.timeZone, answer),
         ),
         espNavigation('esp'),
         filterForm({ path: 'esp', parameters, navigate, range, today }),
         coverageLine(coverage),
         headline(answer),
-        section('By day', null, byDay(answer, noted.notes()), noted.panel(today)),
-        section(
-          'By profile',
-          'Success rate counts n sessions: those that succeeded, failed or timed out. “Over limit” counts sessions that ' +
-            'passed their time limit at any time, “recovered” those of them that finished later, and “stuck” those that ' +
-            'waited long for a list of apps.',
-          byProfile(answer),
-        ),
-        section('Stuck while identifying', null, stuck(answer)),
-        section('By phase', null, byPhase(answer)),
-        section(
-          'Apps',
-          'Times run from the start of an installation to its end. Failure rate counts n sessions: those that tried the ' +
-            'app. “Waited for in” counts sessions whose profile made the device wait for the app.',
-          apps(context, answer),
-        ),
-        section(
-          'Recovered after a time-out',
-          'These sessions took longer than their profile allows. If there are many, raise its limit, or wait for fewer apps.',
-          recovered(answer),
-        ),
+        section(say('common.byDay'), null, byDay(answer, noted.notes()), noted.panel(today)),
+        section(say('esp.byProfile'), say('esp.byProfileAbout'), byProfile(answer)),
+        section(say('common.stuckWhileIdentifying'), null, stuck(answer)),
+        section(say('esp.byPhase'), null, byPhase(answer)),
+        section(say('view.apps'), say('esp.appsAbout'), apps(context, answer)),
+        section(say('esp.recoveredAfterTimeOut'), say('esp.sessionsTookLonger'), recovered(answer)),
       );
     draw();
-    if (!isNew) announce(`Sessions started ${rangeWords(range)}.`);
+    if (!isNew) announce(say('esp.saidStarted', { days: rangeWords(range) }));
   },
 };

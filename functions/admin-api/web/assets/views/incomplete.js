@@ -313,7 +313,7 @@ export default {
         h(
           'section',
           { class: 'card', 'data-key': 'daily' },
-          h('h2', { class: report.abandoned === null ? null : 'visually-hidden' }, say('incomplete.byDay')),
+          h('h2', { class: report.abandoned === null ? null : 'visually-hidden' }, say('common.byDay')),
           report.abandoned === null ? h('p', { class: 'quiet' }, UNMEASURED) : dailyChart(report, links, noted.notes()),
           noted.panel(today),
         ),

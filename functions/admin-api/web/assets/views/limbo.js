@@ -32,7 +32,7 @@ const deviceTable = ({ devices, timeZone }) =>
       },
       {
         key: 'why',
-        label: say('limbo.why'),
+        label: say('common.why'),
         class: 'wrap',
         render: (one) => [
           one.why === 'left' ? say('limbo.leftSender', { source: one.source }) : say('limbo.registeredNeverStarted'),

@@ -304,7 +304,7 @@ export function problemsOf(values, isDefault) {
       if (name === 'priority') {
         if (value && !isWhole) refuse(say('profile.wholeNumber'));
       } else if (!isWhole || Number(value) > most) refuse(say('profile.mustBeBetween', { most }));
-    } else if (letters(value) > most) refuse(say('common.mustHaveAtMost', { most }));
+    } else if (letters(value) > most) refuse(say('common.mostCharacters', { most }));
   }
   return wrong;
 }

@@ -47,7 +47,7 @@ function wentWrong(one) {
   return [
     one.endNotReported ? h('div', null, say('sessions.endNotReported')) : null,
     one.failedItem ? h('div', null, one.failedItem) : null,
-    one.isStuck ? h('div', null, say('sessions.stuckWhileIdentifying')) : null,
+    one.isStuck ? h('div', null, say('common.stuckWhileIdentifying')) : null,
     one.errorCode ? h('code', null, one.errorCode) : null,
     one.failedPhase ? [' ', say('common.inPhase', { phase: espPhase(one.failedPhase).toLowerCase() })] : null,
     one.errorMessage ? h('small', null, one.errorMessage) : null,
@@ -159,7 +159,7 @@ export default {
             name: 'stuck',
             label: say('sessions.identifying'),
             options: [
-              ['true', say('sessions.stuck')],
+              ['true', say('common.stuck')],
               ['false', say('sessions.notStuck')],
             ],
           },
@@ -173,7 +173,7 @@ export default {
             ],
           },
           { name: 'model', label: say('sessions.modelWholeName') },
-          { name: 'user', label: say('sessions.userWholeAddress') },
+          { name: 'user', label: say('common.userWholeAddress') },
         ],
       }),
       cursor

@@ -212,7 +212,7 @@ function failureItem(one) {
       h(
         'strong',
         null,
-        one.reason ?? (one.category ? words.failureCategory(one.category) : say('status.noReasonReported')),
+        one.reason ?? (one.category ? words.failureCategory(one.category) : say('common.noReasonReported')),
       ),
       one.code ? h('code', null, one.code) : null,
       h('a', { href: failedAddress(one), title: one.failedAt }, ago(one.ageSeconds)),
@@ -251,7 +251,7 @@ function reasonsList({ failures }) {
     valueHeading: say('common.failed'),
     noteHeading: say('status.category'),
     rows: failures.reasons.map((one) => ({
-      label: [one.reason ?? say('status.noReasonReported'), one.code ? [' ', h('code', null, one.code)] : null],
+      label: [one.reason ?? say('common.noReasonReported'), one.code ? [' ', h('code', null, one.code)] : null],
       value: one.count,
       note: one.category ? words.failureCategory(one.category) : null,
     })),
