@@ -41,8 +41,8 @@ class FileWorker {
       this.#settle(
         'reject',
         new ApiProblem(0, {
-          title: say('file.fileCantOpened'),
-          detail: say('file.readerCouldNotLoaded'),
+          title: say('file.notOpened'),
+          detail: say('file.readerNotLoaded'),
         }),
       );
     };
@@ -203,11 +203,11 @@ export class FileApi {
     if (operation === 'getTenant') return tenant(this.file);
     const { question: own, query, inPath } = called(operation, parameters);
     const question = own ?? OF_FILE[operation];
-    if (!question) throw notInFile(say('file.thisNeedsTheServer2'));
+    if (!question) throw notInFile(say('file.needsServer'));
     const asked = new URLSearchParams([...inPath, ...query]);
     const result = await answer(this.file, question, asked, { signal, onPart });
     if (signal?.aborted) throw aborted();
-    if (!result) throw notInFile(say('file.fileDoesNot'));
+    if (!result) throw notInFile(say('file.notThere'));
     return result;
   }
 
@@ -230,7 +230,7 @@ export class FileApi {
 
   /** A file can't be changed. */
   async send() {
-    throw notInFile(say('file.nothingCanChanged'));
+    throw notInFile(say('file.cantChange'));
   }
 
   close() {

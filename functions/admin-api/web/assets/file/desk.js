@@ -139,7 +139,7 @@ export function openFile(source) {
       .catch((error) => {
         if (leave.signal.aborted) return;
         leave.abort();
-        draw(say('file.cantOpened'), h('div', { 'data-key': 'why' }, h('p', null, name), problemNotice(error)));
+        draw(say('file.cantBeOpened'), h('div', { 'data-key': 'why' }, h('p', null, name), problemNotice(error)));
       });
   });
 }
@@ -181,7 +181,7 @@ export function notInFile({ view, rest }) {
   const attempts = device ? addressOf('attempts', { enrollmentKey: device, os: 'windows' }) : null;
   return [
     pageHead(view.title),
-    notice('information', say('file.needsServerReportFile')),
-    attempts ? h('p', null, h('a', { href: attempts }, say('common.allAttemptsDevice'))) : null,
+    notice('information', say('file.needsServerNow')),
+    attempts ? h('p', null, h('a', { href: attempts }, say('common.attemptsOfDevice'))) : null,
   ];
 }

@@ -12,14 +12,14 @@ import { ApiProblem } from '../kit/problem.js';
 import { say } from '../kit/say.js';
 
 const malformed = (detail, errors) =>
-  new ApiProblem(400, { title: say('file.requestMalformed'), status: 400, detail, ...(errors ? { errors } : {}) });
+  new ApiProblem(400, { title: say('file.malformed'), status: 400, detail, ...(errors ? { errors } : {}) });
 
 const invalid = (field, problem) => malformed(`${field}: ${problem}`, [{ field, problem }]);
 
 /** What an opened file doesn't have. @param {string} detail @param {string} [title] */
 export const notInFile = (detail, title = say('file.notInFile')) => new ApiProblem(404, { title, status: 404, detail });
 
-const notInSummary = () => notInFile(say('file.summaryHasDailySums'), say('file.notInSummary'));
+const notInSummary = () => notInFile(say('file.onlySums'), say('file.notInSummary'));
 
 /** The parameters that are given: null and '' are as good as not given. @returns {Map<string, string>} */
 function given(parameters) {
@@ -61,7 +61,7 @@ function read(row, booleans) {
  */
 export async function answer(file, name, parameters, options) {
   const [head, ...members] = await file.question(name);
-  if (head?.name !== name) throw file.isSummary ? notInSummary() : notInFile(say('file.fileHasNoSuch'));
+  if (head?.name !== name) throw file.isSummary ? notInSummary() : notInFile(say('file.noSuchQuestion'));
   const values = given(parameters);
   const known = Object.keys(JSON.parse(head.parameters));
   if ([...values.keys()].some((one) => !known.includes(one))) {

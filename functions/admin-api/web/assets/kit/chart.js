@@ -121,7 +121,7 @@ export function funnel({ title, hideTitle, steps, empty = say('chart.noStepRepor
     },
     {
       key: 'share',
-      label: say('chart.entered'),
+      label: say('chart.ofEntered'),
       numeric: true,
       render: (step) =>
         orNotReported(step.entered ? step.abandoned / step.entered : null, rate, isReported(step) ? 0 : 1),

@@ -73,7 +73,7 @@ export function senderTable(senders) {
     },
   ];
   return dataTable({
-    caption: say('coverage.sendersAndWhatEach'),
+    caption: say('coverage.senders'),
     hideCaption: true,
     columns: columns.filter((column) => column !== false),
     rows: senders,

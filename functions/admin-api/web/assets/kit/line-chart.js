@@ -154,7 +154,7 @@ export function lineChart({ title, description, days, series, format = count, hr
       signature,
     );
   }
-  const about = [description, dayHref ? say('chart.enterOpensChosenDay') : null].filter(Boolean).join(' ');
+  const about = [description, dayHref ? say('chart.enterOpensDay') : null].filter(Boolean).join(' ');
   const data = { days, series, format, marked };
   const sayDay = (index) => {
     const numbers = series.map((one) => `${one.name} ${format(one.values[index])}`).join(', ');

@@ -28,17 +28,23 @@ export function pageHead(title, ...more) {
  * @param {any} [answer] the answer, of which more may be to say
  * @returns {string} As of 21 Nov 2026, 10:03 (UTC)
  */
-export const asOf = (iso, zone, answer) =>
-  say('parts.asOf', { instant: dateTime(iso, zone), zone, more: marks(answer) });
+export const asOf = (iso, zone, answer) => withMarks(say('common.as', { instant: dateTime(iso, zone), zone }), answer);
 
-/** @param {any} answer @returns {string} what is to be said of all of it: nothing, as a rule */
-export function marks(answer) {
+/**
+ * Adds to a sentence what is to be said of all of an answer: nothing, as a rule.
+ * @param {string} text without its point
+ * @param {any} answer
+ * @returns {string}
+ */
+export function withMarks(text, answer) {
   const missing = answer?.unreadableEnrollments ?? 0;
   return [
-    answer?.standsOn ? say('parts.areOlder') : '',
-    missing === 1 ? say('parts.oneIsMissing') : '',
-    missing > 1 ? say('parts.someAreMissing', { missing }) : '',
-  ].join('');
+    text,
+    answer?.standsOn ? say('parts.olderNumbers') : null,
+    missing ? say('parts.missing', { n: missing }) : null,
+  ]
+    .filter(Boolean)
+    .join('. ');
 }
 
 /**
@@ -116,7 +122,7 @@ export const outcomeBadge = (name) => badge(OUTCOME_KINDS[name] ?? 'quiet', word
  * @returns {HTMLElement}
  */
 export function adviceList(list) {
-  if (!list.length) return h('p', { class: 'quiet' }, say('parts.noAdviceKnown'));
+  if (!list.length) return h('p', { class: 'quiet' }, say('parts.noAdvice'));
   return h(
     'div',
     { class: 'advice-list' },
@@ -138,7 +144,7 @@ export function adviceList(list) {
           'p',
           { class: 'quiet' },
           [
-            one.who.length ? say('common.whoCanDo', { who: one.who.map(words.who).join(', ') }) : null,
+            one.who.length ? say('common.whoCanDoIt', { who: one.who.map(words.who).join(', ') }) : null,
             one.codes.length ? say('parts.codes', { codes: one.codes.join(', ') }) : null,
           ]
             .filter(Boolean)
@@ -171,7 +177,7 @@ export function copyButton(text, label, announce) {
           announce(say('parts.copiedWhat', { label }));
         } catch {
           button.textContent = say('parts.notCopied');
-          announce(say('parts.copyingNotAllowedHere'));
+          announce(say('parts.copyingNotAllowed'));
         }
         setTimeout(() => {
           button.textContent = say('parts.copy');

@@ -149,7 +149,7 @@ export const pictureButton = (caption, of) =>
           await savePicture(button.closest(of), caption);
         } catch (error) {
           console.error(error);
-          landmark('live').textContent = button.textContent = say('chart.browserCouldNotDraw');
+          landmark('live').textContent = button.textContent = say('chart.notDrawn');
         }
       },
     },

@@ -75,10 +75,7 @@ export function dataTable({
     return first ? h('th', { scope: 'row', ...attributes }, shown) : h('td', attributes, shown);
   };
   // What can be scrolled says so. The hint is kept with its region, whatever is drawn anew in it.
-  const hint = whole(
-    h('p', { class: 'table-hint no-print', hidden: true }, say('table.moreColumnsScrollSideways')),
-    'hint',
-  );
+  const hint = whole(h('p', { class: 'table-hint no-print', hidden: true }, say('table.moreColumns')), 'hint');
   const table = h(
     'table',
     { class: more ? `data ${more}` : 'data' },

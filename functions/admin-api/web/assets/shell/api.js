@@ -51,13 +51,13 @@ export class Api {
       text = await response.text();
     } catch (error) {
       if (error.name === 'AbortError') throw error;
-      throw new ApiProblem(0, { title: say('problem.serverCantReached'), detail: say('common.checkConnection') });
+      throw new ApiProblem(0, { title: say('problem.notReached'), detail: say('common.checkConnection') });
     }
     let answer = null;
     try {
       answer = text ? JSON.parse(text) : null;
     } catch {
-      if (response.ok) throw new ApiProblem(response.status, { title: say('problem.serversAnswerCantRead') });
+      if (response.ok) throw new ApiProblem(response.status, { title: say('problem.notReadable') });
     }
     if (!response.ok) {
       if (response.status === 401 && !token) {

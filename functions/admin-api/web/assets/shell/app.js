@@ -76,7 +76,7 @@ function signedOut(reason) {
 async function signOut() {
   try {
     await state.session.leave();
-    signedOut(say('shell.youSignedOut'));
+    signedOut(say('shell.signedOut'));
   } catch (error) {
     signedOut(
       say('shell.maybeStillSignedIn', {
@@ -318,7 +318,7 @@ function wayOut(error, { view, rest, parameters }) {
   return h(
     'p',
     null,
-    h('a', { href: address }, isSame ? say('shell.showWithoutFilters') : say('shell.showWithoutWhatInvalid')),
+    h('a', { href: address }, isSame ? say('shell.showWithoutFilters') : say('shell.showWithoutInvalid')),
   );
 }
 

@@ -134,7 +134,7 @@ export function openSearch({ api, isFile }) {
     const text = input.value.trim();
     /** @type {any} */
     let found = null;
-    said = text.length < 2 ? say('search.typeAtLeastTwo') : '';
+    said = text.length < 2 ? say('search.tooShort') : '';
     if (text.length >= 2) {
       try {
         found = await api.get('search', { text, limit: MOST }, { signal });
@@ -147,7 +147,7 @@ export function openSearch({ api, isFile }) {
     groups = suggestions(text, found, isFile, VIEWS);
     at = -1;
     const shown = entries().length;
-    if (found?.tooMany) said = say('search.manyTextsContainType');
+    if (found?.tooMany) said = say('search.tooMany');
     else if (found) said = shown ? say('search.suggestions', { n: shown, most: MOST }) : say('search.nothingReported');
     draw();
   }

@@ -62,8 +62,9 @@ const here = () => `${location.origin}${location.pathname}`;
 async function answerOf(response) {
   const members = await response.json().catch(() => null);
   if (response.ok && members) return members;
-  const detail = members?.error_description ?? members?.error ?? say('signIn.answered', { status: response.status });
-  throw new ApiProblem(response.status, { title: say('signIn.signInServiceRefused'), detail });
+  const detail =
+    members?.error_description ?? members?.error ?? say('signIn.serviceAnswered', { status: response.status });
+  throw new ApiProblem(response.status, { title: say('signIn.serviceRefused'), detail });
 }
 
 async function ask(address, options) {
@@ -72,7 +73,7 @@ async function ask(address, options) {
     response = await fetch(address, { credentials: 'omit', referrerPolicy: 'no-referrer', ...options });
   } catch {
     throw new ApiProblem(0, {
-      title: say('signIn.theSignInService2'),
+      title: say('signIn.serviceNotReached'),
       detail: say('common.checkConnection'),
     });
   }
@@ -112,8 +113,8 @@ export class Session {
     await this.look();
     if (!this.isSignedIn) {
       throw new ApiProblem(0, {
-        title: say('signIn.browserDoesNotKeep'),
-        detail: say('signIn.keepsNoCookiesPage'),
+        title: say('signIn.notKept'),
+        detail: say('signIn.noCookies'),
       });
     }
     this.reason = null;
@@ -179,7 +180,7 @@ export class Session {
     history.replaceState(null, '', `${location.pathname}${pending?.hash ?? ''}`);
     const { oidc } = await this.config();
     if (!oidc || !pending || pending.state !== found.get('state')) {
-      this.reason = say('signIn.signInStarted');
+      this.reason = say('signIn.otherTab');
       return;
     }
     if (found.has('error')) {
@@ -201,7 +202,7 @@ export class Session {
           code_verifier: pending.verifier,
         }),
       });
-      if (!answer.access_token) throw new ApiProblem(0, { title: say('signIn.theSignInService3') });
+      if (!answer.access_token) throw new ApiProblem(0, { title: say('signIn.noToken') });
       await this.begin(answer.access_token);
     } catch (error) {
       const problem = `${error.title ?? error.message}. ${error.detail ?? ''}`.trim();
@@ -213,7 +214,7 @@ export class Session {
     const issuer = oidc.issuer.replace(/\/+$/, '');
     const service = await ask(`${issuer}/.well-known/openid-configuration`, {});
     if (String(service.issuer).replace(/\/+$/, '') !== issuer) {
-      throw new ApiProblem(0, { title: say('signIn.theSignInService4') });
+      throw new ApiProblem(0, { title: say('signIn.otherService') });
     }
     return service;
   }

@@ -9,7 +9,7 @@ import { notice } from '../kit/parts.js';
 import { say, sayNodes } from '../kit/say.js';
 
 function words(error) {
-  if (error.status === 401) return say('signIn.serverDoesntKnowToken');
+  if (error.status === 401) return say('signIn.unknownToken');
   return [error.title, error.detail].filter(Boolean).join('. ') || error.message;
 }
 
@@ -24,8 +24,8 @@ export default {
         h(
           'div',
           { class: 'sign-in' },
-          h('h1', { tabindex: '-1' }, say('signIn.signInToVestibule')),
-          h('p', { class: 'quiet' }, say('signIn.seeWherePeopleGive')),
+          h('h1', { tabindex: '-1' }, say('signIn.title')),
+          h('p', { class: 'quiet' }, say('signIn.purpose')),
           message ? notice(kind, message) : null,
           config.oidc
             ? h(
@@ -47,7 +47,7 @@ export default {
                       }
                     },
                   },
-                  say('signIn.signInWithYour'),
+                  say('signIn.withOrganisation'),
                 ),
               )
             : null,
@@ -84,7 +84,7 @@ export default {
               spellcheck: 'false',
               'aria-describedby': ids.help,
             }),
-            h('p', { class: 'quiet', id: ids.help }, say('signIn.signsInBrowser')),
+            h('p', { class: 'quiet', id: ids.help }, say('signIn.tokenHelp')),
             h('button', { type: 'submit', class: config.oidc ? 'wide' : 'primary wide' }, say('common.signIn')),
           ),
           h(
@@ -96,7 +96,7 @@ export default {
             }),
           ),
           h('hr', null),
-          h('p', { class: 'quiet' }, say('signIn.orOpenDownloadedReport')),
+          h('p', { class: 'quiet' }, say('signIn.orOpenFile')),
           fileButton(openFile),
         ),
       );
@@ -110,7 +110,7 @@ export default {
         signedIn();
       } catch (error) {
         if (error.name === 'AbortError') return;
-        draw(error.status === 0 ? words(error) : say('signIn.linkAlreadyUsed'));
+        draw(error.status === 0 ? words(error) : say('signIn.linkUsed'));
       }
       return;
     }

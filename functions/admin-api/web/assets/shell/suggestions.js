@@ -48,7 +48,7 @@ export function suggestions(text, found, isFile, views) {
       title: say('view.apps'),
       entries: (found?.apps ?? []).map((one) => ({
         label: one.app,
-        note: say('search.howOftenFails'),
+        note: say('search.appNote'),
         href: addressOf(`app/${segment(one.app)}`),
       })),
     },
@@ -64,7 +64,7 @@ export function suggestions(text, found, isFile, views) {
       title: say('search.steps'),
       entries: (found?.steps ?? []).map((one) => ({
         label: one.title,
-        note: say('search.whoGaveUp'),
+        note: say('search.stepNote'),
         href: addressOf('attempts', { action: one.action, outcome: 'abandoned' }),
       })),
     },

@@ -34,9 +34,9 @@ export function accountNavigation(current) {
 
 /** Why this sign-in may not change what is of the whole organisation; null if it may. @param {any} context */
 export function whyReadOnly({ canSend, tenant }) {
-  if (!canSend) return say('account.youSigned');
+  if (!canSend) return say('account.readerOnly');
   if (tenant.scopeTags?.length) {
-    return say('account.yourTokenHasScope');
+    return say('account.tokenHasTags');
   }
   return null;
 }

@@ -58,15 +58,15 @@ export default {
 
     const endAll = async () => {
       const isSure = await confirmDialog({
-        title: say('account.signOutEverywhere'),
-        text: say('account.everyBrowserInList'),
+        title: say('account.signOutEverywhereTitle'),
+        text: say('account.signOutEverywhereText'),
         action: say('account.endAll'),
         signal,
       });
       if (!isSure) return;
       await attempt(async () => {
         await api.send('signOut', { everywhere: 'true' }, undefined, { signal });
-        signedOut(say('account.youSignedOutEverywhere'));
+        signedOut(say('account.signedOutEverywhere'));
       });
     };
 
@@ -93,7 +93,7 @@ export default {
                           browser: one.browser,
                           instant: dateTime(one.usedAt, zone),
                         })
-                      : say('account.signOutBrowserLast', { instant: dateTime(one.usedAt, zone) }),
+                      : say('account.signOutTheBrowser', { instant: dateTime(one.usedAt, zone) }),
                     onclick: () => end(one),
                   },
                   say('common.signOut'),
@@ -106,10 +106,10 @@ export default {
         accountNavigation('account'),
         shown.problem ? notice('problem', shown.problem) : null,
         h('p', null, signedInAs(tenant)),
-        h('h2', null, say('account.whereYouSigned')),
-        h('p', { class: 'quiet' }, say('account.browsersSigned')),
+        h('h2', null, say('account.whereSignedIn')),
+        h('p', { class: 'quiet' }, say('account.whichBrowsers')),
         dataTable({
-          caption: say('account.whereYouSigned'),
+          caption: say('account.whereSignedIn'),
           hideCaption: true,
           columns,
           rows: shown.list.sessions,

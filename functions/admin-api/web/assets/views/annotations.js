@@ -165,7 +165,7 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
       return h(
         'details',
         { class: 'annotate', 'data-key': 'annotate' },
-        h('summary', null, say('annotations.writeDownWhatYou')),
+        h('summary', null, say('annotations.writeDown')),
         problem ? problemNotice(problem) : null,
         h(
           'form',
@@ -185,7 +185,7 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
             required: true,
             maxlength: String(MOST_CHARACTERS),
             autocomplete: 'off',
-            placeholder: say('annotations.termsUseChanged'),
+            placeholder: say('annotations.example'),
           }),
           h('button', { type: 'submit' }, editing ? say('common.save') : say('annotations.write')),
           editing
@@ -217,7 +217,7 @@ export function annotations({ api, file, signal, tenant, canSend, announce }, re
                 say('annotations.today'),
               ),
         ),
-        h('p', { class: 'quiet' }, say('annotations.everybodySeesOnCharts')),
+        h('p', { class: 'quiet' }, say('annotations.everybodySees')),
         all.length
           ? h(
               'ul',

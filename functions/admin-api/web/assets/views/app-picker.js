@@ -21,7 +21,7 @@ export function appPicker({ apps, read, write, announce }) {
   const names = new Map(apps.map((one) => [one.id.toLowerCase(), one.name]));
   const nameOf = (id) => names.get(id.toLowerCase()) ?? id;
   const ids = { input: uniqueId('app'), list: uniqueId('apps'), error: uniqueId('error') };
-  const chosen = h('ul', { class: 'chips', role: 'list', 'aria-label': say('appPicker.appsToWait') });
+  const chosen = h('ul', { class: 'chips', role: 'list', 'aria-label': say('appPicker.chosen') });
   const error = h('p', { class: 'field-error', id: ids.error });
   let isOff = false;
   const add = () => {
@@ -87,7 +87,7 @@ export function appPicker({ apps, read, write, announce }) {
     'div',
     { class: 'app-picker' },
     chosen,
-    h('label', { for: ids.input }, say('appPicker.addAppByName')),
+    h('label', { for: ids.input }, say('appPicker.addByName')),
     h('div', { class: 'app-add' }, input, button),
     h(
       'datalist',

@@ -39,7 +39,7 @@ function worseNotice(worse, app) {
   };
   return notice(
     'problem',
-    h('strong', null, say('app.gotWorseInLast')),
+    h('strong', null, say('app.gotWorse')),
     h(
       'ul',
       null,
@@ -50,7 +50,7 @@ function worseNotice(worse, app) {
 
 /** In how many sessions it failed, with the rate where these are enough. */
 function headline(line, least) {
-  if (!line.tried) return say('app.nobodyReportedHowWent');
+  if (!line.tried) return say('app.howNotReported');
   const shown = { n: line.tried, failed: count(line.failed) };
   if (line.tried < least) return say('app.failedTooFew', shown);
   return sayNodes('app.failedRate', {
@@ -75,14 +75,14 @@ function numbers(line, links) {
     tile({ label: say('app.failing'), value: of('failing'), note: say('app.inErrorNow') }),
     tile({ label: say('app.notNeeded'), value: count(line.notNeeded) }),
     tile({ label: say('app.stillOpen'), value: count(line.open) }),
-    tile({ label: say('common.notReported'), value: count(line.notReported), note: say('app.overAndNobodyReported') }),
+    tile({ label: say('common.notReported'), value: count(line.notReported), note: say('app.notReportedNote') }),
   );
 }
 
 function weeks(answer) {
   return weekChart({
-    title: say('app.shareSessionsInWhich'),
-    description: say('app.uprightLine95Interval'),
+    title: say('app.weeksTitle'),
+    description: say('app.weeksAbout'),
     weeks: answer.weeks.map((one) => ({
       ...one,
       rate: one.failureRate,
@@ -114,7 +114,7 @@ function models(answer, worse, links) {
     one.otherModels ? say('count.otherModels', { n: one.otherModels }) : (one.model ?? say('common.notReported'));
   const worst = (one, other) => (other.failed ?? 0) - (one.failed ?? 0) || other.tried - one.tried;
   return dataTable({
-    caption: say('app.modelsOnWhichFailed'),
+    caption: say('app.modelsTitle'),
     hideCaption: true,
     key: name,
     columns: [
@@ -126,7 +126,7 @@ function models(answer, worse, links) {
         numeric: true,
         render: (one) => leads(one, one.failed, { appFailed: 'true' }),
       },
-      { key: 'rate', label: say('app.failedTried'), numeric: true, render: (one) => failedOf(one, answer.least) },
+      { key: 'rate', label: say('app.failedOfTried'), numeric: true, render: (one) => failedOf(one, answer.least) },
       {
         key: 'interval',
         label: say('chart.interval95'),
@@ -145,7 +145,7 @@ function models(answer, worse, links) {
 }
 
 function codes(answer) {
-  if (!answer.codes.length) return h('p', { class: 'quiet' }, say('app.inNoSessionDays'));
+  if (!answer.codes.length) return h('p', { class: 'quiet' }, say('app.failingNowhere'));
   return answer.codes.map((one) =>
     h(
       'details',
@@ -158,7 +158,7 @@ function codes(answer) {
           code: one.code ? h('code', null, one.code) : say('app.codeNotReported'),
         }),
       ),
-      one.code ? adviceList(one.advice) : h('p', { class: 'quiet' }, say('app.failuresReportedWithoutCode')),
+      one.code ? adviceList(one.advice) : h('p', { class: 'quiet' }, say('app.withoutCode')),
     ),
   );
 }
@@ -166,7 +166,7 @@ function codes(answer) {
 function sessions(answer, zone, links) {
   return [
     dataTable({
-      caption: say('app.sessionsInWhichFailed'),
+      caption: say('app.failedSessions'),
       hideCaption: true,
       columns: [
         { key: 'device', label: say('common.deviceAndUser'), render: deviceAndUser },
@@ -187,7 +187,7 @@ function sessions(answer, zone, links) {
       empty: say('app.failedInNoSession'),
       key: (one) => one.sessionId,
     }),
-    answer.next ? h('p', null, h('a', { href: links({ appFailed: 'true' }) }, say('app.allSessionsInWhich'))) : null,
+    answer.next ? h('p', null, h('a', { href: links({ appFailed: 'true' }) }, say('app.allFailedSessions'))) : null,
   ];
 }
 
@@ -233,7 +233,7 @@ export default {
         range: { from, to },
         today: calendar(tenant).today,
       }),
-      h('p', { class: 'headline' }, line ? headline(line, answer.least) : say('app.noSessionDaysHad')),
+      h('p', { class: 'headline' }, line ? headline(line, answer.least) : say('app.inNoSession')),
       worseNotice(worse, app),
       numbers(line ?? NOWHERE, links),
       answer.weeks.length ? card(say('app.byWeek'), weeks(answer)) : null,

@@ -41,7 +41,7 @@ function board(answer, worse) {
     model ? worseMark(since(one.app, model)) : null,
   ];
   return dataTable({
-    caption: say('apps.appsByModelSessions'),
+    caption: say('apps.boardTitle'),
     hideCaption: true,
     class: 'apps-board',
     key: (one) => one.app,
@@ -93,7 +93,7 @@ function leftOut({ rest, withoutApps }) {
           tried: count(rest.tried),
         })
       : null,
-    withoutApps ? say('apps.sessionsNoAppReported', { n: withoutApps }) : null,
+    withoutApps ? say('apps.withoutApps', { n: withoutApps }) : null,
   ].filter(Boolean);
   return parts.length ? h('p', { class: 'quiet' }, parts.join(' ')) : null;
 }
@@ -101,7 +101,7 @@ function leftOut({ rest, withoutApps }) {
 function headline(answer) {
   const [most] = answer.apps;
   if (!most) return say('apps.noneReported');
-  if (!most.failed) return most.tried ? say('common.noAppFailed') : say('apps.howAppsWentNot');
+  if (!most.failed) return most.tried ? say('common.noAppFailed') : say('apps.howNotReported');
   // Only one that leads is named.
   if (answer.apps[1]?.failed === most.failed) return say('apps.several', { count: count(most.failed) });
   return sayNodes('apps.most', {

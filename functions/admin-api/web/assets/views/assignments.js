@@ -31,8 +31,8 @@ const TARGETS = {
 };
 const FILTERS = {
   none: say('assignments.noFilter'),
-  include: say('assignments.onlyDevicesFilterMatches'),
-  exclude: say('assignments.notDevicesFilterMatches'),
+  include: say('assignments.onlyMatched'),
+  exclude: say('assignments.notMatched'),
 };
 
 /** An assignment as the form has it. */
@@ -71,18 +71,18 @@ const MEMBERS = {
 const memberOf = (name) => Object.keys(MEMBERS).find((member) => MEMBERS[member] === name);
 const LABELS = {
   kind: say('common.assignedTo'),
-  groupId: say('assignments.idGroup'),
-  groupName: say('assignments.nameGroup'),
+  groupId: say('assignments.groupId'),
+  groupName: say('assignments.groupName'),
   filter: say('assignments.filter'),
-  filterId: say('assignments.idFilter'),
-  rule: say('assignments.ruleFilter'),
+  filterId: say('assignments.filterId'),
+  rule: say('assignments.rule'),
 };
 
 function help() {
   return h(
     'details',
     null,
-    h('summary', null, say('assignments.whatRuleMaySay')),
+    h('summary', null, say('assignments.aboutRules')),
     h(
       'p',
       null,
@@ -101,7 +101,7 @@ function help() {
         ),
       }),
     ),
-    h('p', null, say('assignments.graphGivesOnlyId')),
+    h('p', null, say('assignments.onlyId')),
   );
 }
 
@@ -126,7 +126,7 @@ export async function showAssignments(context, id) {
   const { root, api, signal, announce } = context;
   let answer = await api.getWithEtag('getEspProfile', { id }, { signal });
   const { isDefault } = answer.body;
-  const readOnly = isDefault ? say('assignments.defaultProfileCantAssigned') : whyReadOnly(context);
+  const readOnly = isDefault ? say('assignments.isDefault') : whyReadOnly(context);
   const list = answer.body.assignments.map(read);
   const groups = await knownGroups(api, signal);
   const ids = { groups: uniqueId('groups') };
@@ -139,7 +139,7 @@ export async function showAssignments(context, id) {
   const draw = () => {
     places = new Map();
     holder.replaceChildren(
-      ...(list.length ? list.map(entry) : [h('p', { class: 'quiet' }, say('common.assignedToNobodySo'))]),
+      ...(list.length ? list.map(entry) : [h('p', { class: 'quiet' }, say('common.assignedToNobody'))]),
     );
   };
 
@@ -257,7 +257,7 @@ export async function showAssignments(context, id) {
               null,
               left.map((one) => h('li', null, one)),
             )
-          : h('p', null, say('assignments.fixFieldsBelow')),
+          : h('p', null, say('assignments.fixFields')),
       ),
     );
     first?.focus();
@@ -284,8 +284,8 @@ export async function showAssignments(context, id) {
     tell(
       notice(
         'warning',
-        h('h2', { tabindex: '-1' }, say('common.somebodyElseChangedProfile')),
-        h('p', null, say('assignments.nothingSavedYet')),
+        h('h2', { tabindex: '-1' }, say('common.somebodyElseChanged')),
+        h('p', null, say('assignments.nothingSaved')),
         now.length
           ? h(
               'ul',
@@ -327,7 +327,7 @@ export async function showAssignments(context, id) {
       if (signal.aborted) return;
       list.splice(0, list.length, ...answer.body.assignments.map(read));
       draw();
-      tell(notice('success', say('assignments.savedAppliesToSessions')));
+      tell(notice('success', say('assignments.saved')));
       announce(say('assignments.savedWhoGets', { profile: answer.body.displayName }));
     } catch (error) {
       if (signal.aborted) return;

@@ -78,12 +78,12 @@ function origins(attempt, zone) {
   return h(
     'details',
     null,
-    h('summary', null, say('attempt.whereEventsCame')),
+    h('summary', null, say('attempt.origins')),
     dataTable({
-      caption: say('attempt.eventsAsTheyReceived'),
+      caption: say('attempt.eventsReceived'),
       hideCaption: true,
       columns: [
-        { key: 'seq', label: say('attempt.no'), numeric: true },
+        { key: 'seq', label: say('attempt.numberLabel'), numeric: true },
         { key: 'kind', label: say('attempt.event'), render: (one) => words.eventKind(one.kind) },
         {
           key: 'time',
@@ -103,7 +103,7 @@ function origins(attempt, zone) {
       ],
       rows: attempt.events,
     }),
-    h('h3', null, say('attempt.whatSendersReport')),
+    h('h3', null, say('attempt.whatTheyReport')),
     senderTable(attempt.senders),
   );
 }
@@ -118,7 +118,7 @@ function timeline(attempt, zone) {
   });
   if (attempt.cause === 'timedOut') {
     items.push(
-      gap(say('attempt.noActivityUntilTime'), 'gap-end'),
+      gap(say('attempt.noActivity'), 'gap-end'),
       h(
         'li',
         { class: 'bad', 'data-key': 'end' },
@@ -184,11 +184,11 @@ export default {
       root,
       pageHead(say('attempt.attemptOf', { device }), `${day(attempt.startedDay)}. `, asOf(attempt.asOf, zone)),
       summary(attempt, zone),
-      attempt.clockSkew ? notice('warning', say('attempt.someTimesAttemptMay')) : null,
+      attempt.clockSkew ? notice('warning', say('attempt.timesMayBeWrong')) : null,
       h(
         'section',
         { class: 'card' },
-        h('h2', null, say('common.whatKnown')),
+        h('h2', null, say('common.whatIsKnown')),
         h(
           'dl',
           { class: 'facts' },
@@ -197,7 +197,7 @@ export default {
           fact(words.term('catalogueRow'), attempt.catalogueRow),
           fact(say('attempt.failure'), failure),
           fact(
-            say('attempt.categoryFailure'),
+            say('attempt.failureCategory'),
             attempt.failureCategory && words.failureCategory(attempt.failureCategory),
           ),
           fact(say('common.waiting'), attempt.waitsFor && words.waitsFor(attempt.waitsFor)),
@@ -211,8 +211,8 @@ export default {
                 ],
           ),
           fact(say('common.ended'), attempt.endedAt && dateTime(attempt.endedAt, zone)),
-          fact(say('attempt.release'), attempt.releaseNotReported && say('attempt.notReportedDeviceHeld')),
-          fact(say('attempt.part'), attempt.technician && say('attempt.techniciansPartPreProvisioning')),
+          fact(say('attempt.release'), attempt.releaseNotReported && say('attempt.releaseNotReported')),
+          fact(say('attempt.part'), attempt.technician && say('attempt.technician')),
           fact(say('common.user'), attempt.userPrincipalName ?? attempt.userId),
           fact(say('common.device'), [
             attempt.deviceName,
@@ -223,7 +223,7 @@ export default {
           fact(words.slice('enrollmentType'), attempt.enrollmentType && words.plain(attempt.enrollmentType)),
           // A file of an earlier version has none.
           (attempt.tags ?? []).map(({ tag, value }) => fact(words.slice(tag), value)),
-          fact(say('attempt.attemptDevice'), say('attempt.number', { number: attempt.number })),
+          fact(say('attempt.whichOfDevice'), say('attempt.number', { number: attempt.number })),
         ),
         h(
           'p',
@@ -240,7 +240,7 @@ export default {
                 say('attempt.diagnoseUser'),
               )
             : null,
-          h('a', { href: others({ enrollmentKey: attempt.enrollmentKey }) }, say('common.allAttemptsDevice')),
+          h('a', { href: others({ enrollmentKey: attempt.enrollmentKey }) }, say('common.attemptsOfDevice')),
           attempt.platform === 'windows'
             ? h(
                 'a',
@@ -249,15 +249,13 @@ export default {
               )
             : null,
           attempt.sessionId
-            ? h(
-                'a',
-                { href: addressOf(`session/${segment(attempt.sessionId)}`) },
-                say('attempt.enrollmentStatusPageSession'),
-              )
+            ? h('a', { href: addressOf(`session/${segment(attempt.sessionId)}`) }, say('attempt.itsSession'))
             : null,
         ),
       ),
-      meanings ? h('section', { class: 'card' }, h('h2', null, say('common.whatCanMean')), adviceList(meanings)) : null,
+      meanings
+        ? h('section', { class: 'card' }, h('h2', null, say('common.whatItCanMean')), adviceList(meanings))
+        : null,
       h(
         'section',
         { class: 'card' },

@@ -52,7 +52,7 @@ const CHIPS = {
   catalogueRow: (value) => (value === '0' ? say('attempts.chipNoRow') : say('attempts.chipRow', { row: value })),
   ...VALUE_WORDS,
   failureCode: (value) => say('attempts.chipCode', { code: value }),
-  enrollmentKey: (value) => say('common.device2', { device: value }),
+  enrollmentKey: (value) => say('common.deviceNamed', { device: value }),
 };
 
 const where = (one) => {
@@ -116,7 +116,7 @@ function table(answer, range) {
         render: (one) => [
           outcomeBadge(one.outcome),
           one.waitsFor ? h('small', null, words.waitsFor(one.waitsFor)) : null,
-          one.technician ? h('small', null, say('attempts.techniciansPart')) : null,
+          one.technician ? h('small', null, say('attempts.technician')) : null,
         ],
       },
       { key: 'where', label: say('common.where'), class: 'wrap', render: where },
@@ -129,7 +129,7 @@ function table(answer, range) {
       },
     ],
     rows: answer.attempts,
-    empty: say('attempts.noAttemptLike'),
+    empty: say('attempts.none'),
   });
 }
 

@@ -87,7 +87,7 @@ export function deviceCards({ cards, asOf, zone, lacking, context }) {
             ? h(
                 'a',
                 { href: deviceAddress(one.key), 'aria-label': say('common.espOf', { device: one.name }) },
-                say('common.enrollmentStatusPage'),
+                say('common.esp'),
               )
             : null,
         ),

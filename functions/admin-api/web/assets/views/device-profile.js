@@ -14,7 +14,7 @@ import { say } from '../kit/say.js';
 const named = (list) => (list.length ? list.map((one) => one.name ?? one.id).join(', ') : say('format.notReported'));
 
 const profileOf = ({ profile, rule }) => [
-  profile?.displayName ? profileLink(profile.id, profile.displayName) : say('device.profileYouMayNot'),
+  profile?.displayName ? profileLink(profile.id, profile.displayName) : say('device.hiddenProfile'),
   rule.words ? `: ${rule.words}.` : '.',
 ];
 
@@ -47,10 +47,10 @@ export function whichProfile(answer, zone) {
       null,
       h('strong', null, say('device.ifSessionStartedNow')),
       ' ',
-      isSame && session.rule.words === now.rule.words ? say('device.same') : profileOf(now),
+      isSame && session.rule.words === now.rule.words ? say('device.theSame') : profileOf(now),
     ),
     dataTable({
-      caption: say('device.whyOtherProfilesDo'),
+      caption: say('device.whyNotOthers'),
       columns: [
         {
           key: 'displayName',
@@ -64,22 +64,22 @@ export function whichProfile(answer, zone) {
           numeric: true,
           render: (one) => one.priority || say('device.default'),
         },
-        { key: 'words', label: say('device.whyDoesNotApply'), class: 'wrap', render: (one) => one.words },
+        { key: 'words', label: say('device.whyNot'), class: 'wrap', render: (one) => one.words },
       ],
       rows: now.passedOver,
       empty: say('device.noOtherProfile'),
       key: (one) => one.id,
     }),
-    h('h3', null, say('device.whatBased')),
-    h('p', { class: 'quiet' }, say('device.deviceReportedWhenSession')),
+    h('h3', null, say('device.basedOn')),
+    h('p', { class: 'quiet' }, say('device.basedOnReport')),
     factList(
       [
         say('common.deployment'),
         deploymentMode(basedOn.deploymentMode),
         basedOn.hybridJoin ? [', ', say('common.hybridJoin')] : null,
       ],
-      [say('device.groupsDevice'), named(basedOn.groups.device)],
-      [say('device.groupsUser'), named(basedOn.groups.user)],
+      [say('device.groupsOfDevice'), named(basedOn.groups.device)],
+      [say('device.groupsOfUser'), named(basedOn.groups.user)],
       ...properties.map(([name, value]) => /** @type {[string, any]} */ ([deviceProperty(name), value])),
     ),
   );

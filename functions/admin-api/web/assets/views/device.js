@@ -120,7 +120,7 @@ function screen(answer, zone) {
           }),
         ),
       ),
-      progressBar(answer.progress, say('common.setupDevice')),
+      progressBar(answer.progress, say('common.setupOfDevice')),
       answer.message ? notice('warning', h('strong', null, say('device.messageTheyRead')), ' ', answer.message) : null,
       answer.phases.map((one) => phase(one, zone)),
       h(
@@ -140,7 +140,7 @@ function about(answer, zone) {
     stuck?.still
       ? notice(
           'warning',
-          h('strong', null, say('common.stuckWhileIdentifyingSince', { since: dateTime(stuck.since, zone) })),
+          h('strong', null, say('common.stuckSince', { since: dateTime(stuck.since, zone) })),
           ' ',
           stuck.means,
         )
@@ -181,7 +181,7 @@ function about(answer, zone) {
       [say('common.model'), [answer.device.manufacturer, answer.device.model].filter(Boolean).join(' ') || null],
       [say('common.windows'), answer.device.osVersion],
       [
-        say('device.wasStuckSince'),
+        say('device.wasStuckLabel'),
         stuck && !stuck.still ? say('device.wasStuck', { since: dateTime(stuck.since, zone) }) : null,
       ],
       [
@@ -193,7 +193,7 @@ function about(answer, zone) {
     ),
     answer.earlier.length
       ? dataTable({
-          caption: say('device.earlierSessionsDevice'),
+          caption: say('device.earlierSessions'),
           columns: [
             {
               key: 'startedAt',
@@ -246,7 +246,7 @@ export default {
         espNavigation('sessions'),
         trouble ? h('div', { 'data-key': 'trouble' }, problemNotice(trouble)) : null,
         !page && !profile ? notice('information', say('device.notKnown', { id })) : null,
-        !page && profile ? notice('information', missing.detail ?? say('device.deviceHasNotBeen')) : null,
+        !page && profile ? notice('information', missing.detail ?? say('device.neverThere')) : null,
         h(
           'p',
           { class: 'actions', 'data-key': 'more' },

@@ -83,8 +83,8 @@ function showText(text, signal) {
         before?.focus();
       },
     },
-    h('h2', { id: ids.title }, say('diagnostics.copyText')),
-    h('p', { class: 'quiet' }, say('diagnostics.browserDoesntLetPage')),
+    h('h2', { id: ids.title }, say('diagnostics.copyThisText')),
+    h('p', { class: 'quiet' }, say('diagnostics.mayNotCopy')),
     area,
     h('div', { class: 'esp-actions' }, h('button', { type: 'button', onclick: close }, say('common.close'))),
   );

@@ -46,7 +46,7 @@ export const findingDevice = (one, answer) => (answer.devices.length > 1 && one.
 
 /** Whom else it hits. @param {Answer|null} others @param {string} zone @returns {string} */
 export function othersWords(others, zone) {
-  if (!others || (!others.devices && !others.users)) return say('diagnostics.noOtherDevice');
+  if (!others || (!others.devices && !others.users)) return say('diagnostics.nobodyElse');
   const devices = say('count.devices', { n: others.devices });
   const some = others.sameUserOnly
     ? say('diagnostics.samePerson', { devices })
@@ -74,7 +74,7 @@ export function asText(answer, subject) {
   const put = (...more) => lines.push(...more);
   const bullets = (items) => items.forEach((one) => put(`  - ${one}`));
   put(say('diagnostics.textTitle', { subject }));
-  put(say('diagnostics.textAsOf', { instant: dateTime(answer.asOf, zone), zone }), '');
+  put(say('common.as', { instant: dateTime(answer.asOf, zone), zone }), '');
   put(`${words.verdict(answer.verdict)}: ${answer.summary}`);
   if (answer.choices.length) {
     bullets(answer.choices.map((one) => named(one).join(', ')));
@@ -90,7 +90,7 @@ export function asText(answer, subject) {
     if (one.cause) more(say('diagnostics.textCause', { cause: one.cause }));
     if (one.steps.length) more(say('diagnostics.textSteps'));
     one.steps.forEach((step, at) => more(`${at + 1}. ${step}`));
-    if (one.who.length) more(say('common.whoCanDo', { who: one.who.map(words.who).join(', ') }));
+    if (one.who.length) more(say('common.whoCanDoIt', { who: one.who.map(words.who).join(', ') }));
     if (one.others || one.severity !== 'information')
       more(say('diagnostics.textOthers', { others: othersWords(one.others, zone) }));
   }

@@ -45,12 +45,12 @@ function form(context, asked) {
         const input = event.currentTarget.elements.subject;
         const text = input.value.trim();
         const error = event.currentTarget.querySelector('.field-error');
-        error.textContent = text ? '' : say('diagnostics.enterAddressOrDevice');
+        error.textContent = text ? '' : say('diagnostics.inputMissing');
         if (text) context.navigate('diagnostics', subjectOf(text));
         else input.focus();
       },
     },
-    h('label', { for: ids.input }, say('diagnostics.personsAddressOrDevice')),
+    h('label', { for: ids.input }, say('diagnostics.inputLabel')),
     h('input', {
       id: ids.input,
       name: 'subject',
@@ -62,7 +62,7 @@ function form(context, asked) {
       'aria-describedby': `${ids.help} ${ids.error}`,
     }),
     h('button', { type: 'submit', class: 'primary' }, say('diagnostics.diagnose')),
-    h('small', { id: ids.help }, say('diagnostics.enterDeviceBySerial')),
+    h('small', { id: ids.help }, say('diagnostics.inputHelp')),
     h('p', { class: 'field-error', id: ids.error, role: 'alert' }),
   );
 }
@@ -107,7 +107,7 @@ function finding(one, answer) {
         h('h3', { id }, `${one.rank}. ${one.title}`),
         badge(SEVERITY_KINDS[one.severity] ?? 'quiet', words.severity(one.severity)),
       ),
-      device ? h('p', { class: 'quiet' }, sayNodes('common.device2', { device: deviceLink(one) })) : null,
+      device ? h('p', { class: 'quiet' }, sayNodes('common.deviceNamed', { device: deviceLink(one) })) : null,
       h(
         'div',
         { class: 'finding-parts' },
@@ -116,7 +116,7 @@ function finding(one, answer) {
           null,
           block(say('diagnostics.evidence'), list('ul', one.evidence)),
           one.sessionId
-            ? h('p', null, h('a', { href: sessionAddress(one.sessionId) }, say('diagnostics.sessionWithPhases')))
+            ? h('p', null, h('a', { href: sessionAddress(one.sessionId) }, say('diagnostics.theSession')))
             : null,
           block(say('diagnostics.likelyCause'), one.cause ? h('p', null, one.cause) : null),
           one.others || one.severity !== 'information'
@@ -134,7 +134,7 @@ function finding(one, answer) {
         ? h(
             'details',
             null,
-            h('summary', null, say('diagnostics.otherMeaningsSameFailure', { n: otherMeanings.length })),
+            h('summary', null, say('diagnostics.otherMeanings', { n: otherMeanings.length })),
             adviceList(otherMeanings),
           )
         : null,
@@ -153,7 +153,7 @@ function findings(answer) {
           { class: 'findings', role: 'list' },
           answer.findings.map((one) => finding(one, answer)),
         )
-      : h('p', { class: 'quiet' }, say('diagnostics.weFoundNothing')),
+      : h('p', { class: 'quiet' }, say('diagnostics.foundNothing')),
   );
 }
 
@@ -203,7 +203,7 @@ function choices(answer) {
   return h(
     'section',
     { class: 'card', 'data-key': 'choices' },
-    h('h2', null, say('diagnostics.devicesName')),
+    h('h2', null, say('diagnostics.devicesOfName')),
     dataTable({
       caption: say('diagnostics.devicesToChoose'),
       hideCaption: true,
@@ -221,8 +221,7 @@ function attempts(answer) {
     { class: 'card', 'data-key': 'attempts' },
     h('h2', null, say('view.attempts')),
     dataTable({
-      caption:
-        answer.attempts.length >= 50 ? say('diagnostics.newest50Attempts') : say('diagnostics.allKeptAttemptsNewest'),
+      caption: answer.attempts.length >= 50 ? say('diagnostics.newestAttempts') : say('diagnostics.allAttempts'),
       columns: [
         {
           key: 'startedAt',
@@ -254,7 +253,7 @@ function attempts(answer) {
         },
       ],
       rows: answer.attempts,
-      empty: say('diagnostics.noAttemptKept'),
+      empty: say('diagnostics.noAttempt'),
       key: attemptId,
     }),
   );
@@ -265,7 +264,7 @@ function collect(answer) {
   return h(
     'section',
     { class: 'card', 'data-key': 'collect' },
-    h('h2', null, say('diagnostics.whatElseToCheck')),
+    h('h2', null, say('diagnostics.whatElse')),
     h(
       'ul',
       null,
@@ -291,7 +290,7 @@ export default {
     const draw = (note, ...content) =>
       patch(root, pageHead(say('view.diagnostics'), note), form(context, subject), content);
     if (!subject) {
-      draw(say('diagnostics.findOutWhatWent'));
+      draw(say('diagnostics.about'));
       return;
     }
     draw(say('diagnostics.lookingAt', { subject }));
@@ -300,7 +299,7 @@ export default {
       answer = await api.get('diagnose', asked, { signal });
     } catch (error) {
       if (error.status === 404) {
-        draw(null, notice('information', say('diagnostics.serverDoesNotOffer')));
+        draw(null, notice('information', say('diagnostics.notOffered')));
         return;
       }
       if (error.status === 400) {

@@ -40,7 +40,7 @@ const PARTS = [
 export function espNavigation(current) {
   return h(
     'nav',
-    { class: 'esp-parts', 'aria-label': say('common.enrollmentStatusPage') },
+    { class: 'esp-parts', 'aria-label': say('common.esp') },
     h(
       'ul',
       { role: 'list' },
@@ -120,5 +120,5 @@ export const rangeWords = (range) => say('common.span', { first: day(range.from)
  */
 export function whyReadOnly(context) {
   if (context.canSend) return null;
-  return context.tenant?.role === 'reader' ? say('esp.youSigned') : say('esp.nothingCanChangedHere');
+  return context.tenant?.role === 'reader' ? say('esp.readerOnly') : say('esp.readOnly');
 }

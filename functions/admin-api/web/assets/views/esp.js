@@ -50,7 +50,7 @@ function byDay(answer, notes) {
   ];
   const states = all.filter(([, member]) => member !== 'inProgress' || days.some((one) => one.inProgress > 0));
   return lineChart({
-    title: say('esp.sessionsByDayThey'),
+    title: say('esp.byDayTitle'),
     description: say('esp.byDayAbout'),
     days: days.map((one) => one.date),
     series: states.map(([name, member]) => ({ name, values: days.map((one) => one[member]) })),
@@ -117,7 +117,7 @@ function byProfile(answer) {
       { key: 'stuck', label: say('common.stuck'), numeric: true, render: (one) => count(one.stuck) },
     ],
     rows: answer.byProfile,
-    empty: say('esp.noSessionStarted'),
+    empty: say('esp.noneStarted'),
     key: (one, index) => one.profileId ?? index,
   });
 }
@@ -152,7 +152,7 @@ function byPhase(answer) {
       { key: 'p90Minutes', label: term('p90Minutes'), numeric: true, render: (one) => minutes(one.p90Minutes) },
     ],
     rows: answer.byPhase,
-    empty: say('esp.noSessionStarted'),
+    empty: say('esp.noneStarted'),
     key: (one) => `${one.profileId} ${one.phase}`,
   });
 }
@@ -164,7 +164,7 @@ function apps(context, answer) {
   return [
     h(
       'div',
-      { class: 'actions', role: 'group', 'aria-label': say('esp.orderApps') },
+      { class: 'actions', role: 'group', 'aria-label': say('esp.orderOfApps') },
       Object.entries(APP_ORDERS).map(([name, words]) =>
         h(
           'button',
@@ -181,7 +181,7 @@ function apps(context, answer) {
       ),
     ),
     dataTable({
-      caption: order === 'failing' ? say('esp.appsFailedInMost') : say('esp.appsTakeLongest'),
+      caption: order === 'failing' ? say('esp.failingApps') : say('esp.slowestApps'),
       columns: [
         {
           key: 'app',
@@ -204,23 +204,23 @@ function apps(context, answer) {
           numeric: true,
           render: (one) => [meter(one.failureRate), rateWithN(one.failureRate, one.tried)],
         },
-        { key: 'failing', label: say('esp.stillFailing'), numeric: true, render: (one) => count(one.failing) },
+        { key: 'failing', label: say('esp.stillFailingIn'), numeric: true, render: (one) => count(one.failing) },
         { key: 'sessions', label: say('common.sessions'), numeric: true, render: (one) => count(one.sessions) },
-        { key: 'blocking', label: say('esp.waitedFor'), numeric: true, render: (one) => count(one.blocking) },
+        { key: 'blocking', label: say('esp.waitedForIn'), numeric: true, render: (one) => count(one.blocking) },
       ],
       rows: list,
-      empty: order === 'failing' ? say('common.noAppFailed') : say('esp.noAppSeenBeing'),
+      empty: order === 'failing' ? say('common.noAppFailed') : say('esp.noAppSeen'),
       key: (one, index) => one.app ?? index,
     }),
   ];
 }
 
 function stuck(answer) {
-  if (!answer.stuck.length) return h('p', { class: 'quiet' }, say('esp.noDeviceStuckNow'));
+  if (!answer.stuck.length) return h('p', { class: 'quiet' }, say('esp.noneStuck'));
   return [
     notice('warning', answer.stuck[0].meaning),
     dataTable({
-      caption: say('esp.devicesStuckWhileIdentifying'),
+      caption: say('esp.stuckNow'),
       columns: [
         { key: 'device', label: say('common.deviceAndUser'), render: deviceAndUser },
         { key: 'phase', label: say('esp.phase'), render: (one) => espPhase(one.phase) },
@@ -240,7 +240,7 @@ function stuck(answer) {
 
 function recovered(answer) {
   return dataTable({
-    caption: say('esp.finishedAfterTheirTime'),
+    caption: say('esp.recoveredTitle'),
     hideCaption: true,
     columns: [
       { key: 'device', label: say('common.deviceAndUser'), render: deviceAndUser },
@@ -266,7 +266,7 @@ function recovered(answer) {
       },
     ],
     rows: answer.recovered,
-    empty: say('esp.noSessionFinishedAfter'),
+    empty: say('esp.noneRecovered'),
     key: (one) => one.sessionId,
   });
 }
@@ -275,7 +275,7 @@ function recovered(answer) {
 function headline(answer) {
   const [worst] = answer.failingApps;
   if (answer.stuck.length) return h('p', { class: 'headline' }, say('esp.devicesAreStuck'));
-  if (!answer.byProfile.length) return h('p', { class: 'headline' }, say('esp.noSessionStarted'));
+  if (!answer.byProfile.length) return h('p', { class: 'headline' }, say('esp.noneStarted'));
   if (!worst) return h('p', { class: 'headline' }, say('common.noAppFailed'));
   return h(
     'p',
@@ -311,7 +311,7 @@ export default {
       patch(
         root,
         pageHead(
-          say('common.enrollmentStatusPage'),
+          say('common.esp'),
           say('esp.sessionsStarted', { days: rangeWords(range) }),
           ' ',
           asOf(answer.asOf, answer.timeZone, answer),
@@ -325,7 +325,7 @@ export default {
         section(say('common.stuckWhileIdentifying'), null, stuck(answer)),
         section(say('esp.byPhase'), null, byPhase(answer)),
         section(say('view.apps'), say('esp.appsAbout'), apps(context, answer)),
-        section(say('esp.recoveredAfterTimeOut'), say('esp.sessionsTookLonger'), recovered(answer)),
+        section(say('esp.recovered'), say('esp.recoveredAbout'), recovered(answer)),
       );
     draw();
     if (!isNew) announce(say('esp.saidStarted', { days: rangeWords(range) }));

@@ -116,7 +116,7 @@ export default {
       shown.message = null;
       shown.export = { since: Date.now(), seconds: 0 };
       draw();
-      announce(say('files.fileBeingCreated'));
+      announce(say('files.beingCreated'));
       try {
         const { body } = await api.send('requestFile', null, undefined, { signal });
         const requested = Date.parse(body.requestedAt);
@@ -145,14 +145,14 @@ export default {
     const table = () => {
       const zone = shown.list.timeZone;
       return dataTable({
-        caption: say('files.publishedFilesNewestFirst'),
+        caption: say('files.listTitle'),
         hideCaption: true,
         key: (file) => file.id,
         columns: [
           { key: 'asOf', label: say('files.asOf'), class: 'nowrap', render: (file) => dateTime(file.asOf, zone) },
           { key: 'sizeBytes', label: say('common.size'), numeric: true, render: (file) => bytes(file.sizeBytes) },
           { key: 'attempts', label: say('view.attempts'), numeric: true, render: (file) => count(file.rows?.attempts) },
-          { key: 'corrections', label: say('files.correctedSincePreviousFile'), render: corrected },
+          { key: 'corrections', label: say('files.corrected'), render: corrected },
           {
             key: 'parts',
             label: say('files.download'),
@@ -201,7 +201,7 @@ export default {
           },
           {
             key: 'sha256',
-            label: say('files.sha256Database'),
+            label: say('files.digest'),
             render: (file) =>
               h(
                 'div',
@@ -212,7 +212,7 @@ export default {
           },
         ],
         rows: shown.list.files,
-        empty: say('files.noFilePublishedYet'),
+        empty: say('files.none'),
       });
     };
 

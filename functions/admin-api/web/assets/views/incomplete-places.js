@@ -60,7 +60,7 @@ function lines(report, links) {
     row: null,
     section: null,
     where: NO_PLACE,
-    screen: say('incomplete.noSenderReportedWhere'),
+    screen: say('incomplete.whereNotReported'),
     platform: null,
     how: null,
     abandoned: report.placeNotReported,
@@ -129,8 +129,8 @@ export function placesTable(report, links, parameters) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', null, say('incomplete.whereAndHowPeople')),
-      h('p', { class: 'quiet' }, say('incomplete.linesWithoutRowNumber')),
+      h('h2', null, say('incomplete.whereAndHow')),
+      h('p', { class: 'quiet' }, say('incomplete.placesAbout')),
       h(
         'div',
         { class: 'actions' },
@@ -139,7 +139,7 @@ export function placesTable(report, links, parameters) {
       ),
     ),
     dataTable({
-      caption: say('incomplete.abandonedAttemptsByPlace'),
+      caption: say('incomplete.placesTitle'),
       hideCaption: true,
       class: 'places',
       key: (one) => one.key,
@@ -193,7 +193,7 @@ export function placesTable(report, links, parameters) {
       'p',
       { class: 'quiet' },
       report.abandoned === null
-        ? say('incomplete.noSenderActive')
+        ? say('incomplete.noGiveUpsReported')
         : [
             say('incomplete.inTotal', { count: count(report.abandoned) }),
             ' ',

@@ -78,7 +78,7 @@ export function slicesCard(slices, parameters, takes) {
       h(
         'p',
         { class: 'quiet' },
-        slices.by === 'source' ? say('incomplete.attemptCountsOnce') : say('incomplete.asReportedEachAttempt'),
+        slices.by === 'source' ? say('incomplete.sendersAbout') : say('incomplete.slicesAbout'),
       ),
       h('div', { class: 'actions' }, kinds.map(choice)),
     ),
@@ -125,7 +125,7 @@ export function slicesCard(slices, parameters, takes) {
         },
         {
           key: 'action',
-          label: say('incomplete.mostStop'),
+          label: say('incomplete.mostStopAt'),
           render: (one) =>
             one.action ? [words.action(one.action), h('small', null, ` ${count(one.stoppedThere)}`)] : null,
         },

@@ -25,7 +25,7 @@ import { say, sayNodes } from '../kit/say.js';
 
 const PARAMETERS = ['from', 'to', 'os', 'section', ...Object.keys(VALUE_WORDS)];
 
-const NO_SECTION = say('incomplete.noSectionReported');
+const NO_SECTION = say('incomplete.noSection');
 
 /** Whether abandonment is unknown: no sender reports starts, and none reported an abandoned attempt. */
 const UNMEASURED = say('incomplete.noStarts');
@@ -116,8 +116,8 @@ function dailyChart(report, links, notes) {
   const sections = [...new Set(report.daily.map((one) => one.section))];
   const at = new Map(report.daily.map((one) => [`${one.date} ${one.section}`, one.abandoned]));
   return lineChart({
-    title: say('incomplete.abandonedAttemptsBySection'),
-    description: say('incomplete.attemptCountsOnDay'),
+    title: say('incomplete.dailyTitle'),
+    description: say('incomplete.dailyAbout'),
     days,
     series: sections.map((section) => ({
       name: section ? words.section(section) : NO_SECTION,
@@ -140,7 +140,7 @@ function funnelCard(report, links) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', null, say('incomplete.stepsAttempts')),
+      h('h2', null, say('incomplete.stepsOfAttempts')),
       h(
         'p',
         { class: 'quiet' },
@@ -154,7 +154,7 @@ function funnelCard(report, links) {
     report.funnel && isUnreported(report.funnel) ? h('p', { class: 'quiet' }, say('incomplete.noScreens')) : null,
     report.funnel && !isUnreported(report.funnel)
       ? funnel({
-          title: say('incomplete.stepsEnteredWent'),
+          title: say('incomplete.stepsTitle'),
           hideTitle: true,
           steps: report.funnel.map((step) => ({
             label: words.action(step.action),
@@ -173,7 +173,7 @@ function funnelCard(report, links) {
       { class: 'quiet' },
       say('incomplete.endOfBar'),
       ' ',
-      report.slice ? say('incomplete.medianTimesNotKept') : say('incomplete.medianCountsAttemptsWent'),
+      report.slice ? say('incomplete.noMedian') : say('incomplete.medianAbout'),
     ),
   );
 }
@@ -270,7 +270,7 @@ export default {
         choices: [OS_CHOICE, { name: 'section', label: say('common.section'), options: words.choices('section') }],
         more: picker.fields(),
       });
-    if (isNew) patch(root, pageHead(say('view.incompleteEnrollments'), say('incomplete.wherePeopleGiveUp')), form());
+    if (isNew) patch(root, pageHead(say('view.incompleteEnrollments'), say('incomplete.purpose')), form());
 
     let coverage = null;
     let web = null;
@@ -309,7 +309,7 @@ export default {
         coverageLine(coverage),
         headline(report, links),
         tileRow(report, before, links),
-        before === null ? h('p', { class: 'quiet' }, say('incomplete.periodBeforeOnlyPartly')) : null,
+        before === null ? h('p', { class: 'quiet' }, say('incomplete.beforePartlyKept')) : null,
         h(
           'section',
           { class: 'card', 'data-key': 'daily' },
@@ -321,7 +321,7 @@ export default {
         funnelCard(report, links),
         slicesCard(slices, parameters, picker.takes),
         isOfOne(parameters)
-          ? h('p', { class: 'quiet', 'data-key': 'not-kept' }, say('incomplete.otherModelsVersionsTypes'))
+          ? h('p', { class: 'quiet', 'data-key': 'not-kept' }, say('incomplete.notKeptForPart'))
           : webEnrollmentCard(web),
       );
     };

@@ -14,7 +14,7 @@ import { say } from '../kit/say.js';
 
 const deviceTable = ({ devices, timeZone }) =>
   dataTable({
-    caption: say('limbo.devicesInLimboNewest'),
+    caption: say('limbo.devicesTitle'),
     key: (one) => `${one.why} ${one.enrollmentKey}`,
     columns: [
       {
@@ -36,7 +36,7 @@ const deviceTable = ({ devices, timeZone }) =>
         class: 'wrap',
         render: (one) => [
           one.why === 'left' ? say('limbo.leftSender', { source: one.source }) : say('limbo.registeredNeverStarted'),
-          one.mayBeAt ? h('small', null, say('limbo.reportedBeforeAndMay', { mayBeAt: one.mayBeAt })) : null,
+          one.mayBeAt ? h('small', null, say('limbo.mayBeAt', { mayBeAt: one.mayBeAt })) : null,
         ],
       },
       {
@@ -49,7 +49,7 @@ const deviceTable = ({ devices, timeZone }) =>
       { key: 'state', label: say('common.state'), render: (one) => words.deviceState(one.state) },
     ],
     rows: devices,
-    empty: say('limbo.noDeviceKnown'),
+    empty: say('limbo.noDevice'),
   });
 
 const sourceTable = ({ sources }) =>
@@ -73,12 +73,12 @@ const sourceTable = ({ sources }) =>
       },
     ],
     rows: sources,
-    empty: say('limbo.noSenderReportedDevice'),
+    empty: say('limbo.noSender'),
   });
 
 const dayTable = ({ byDay }) =>
   dataTable({
-    caption: say('limbo.leftAndNotBack'),
+    caption: say('limbo.byDay'),
     key: (one) => `${one.date} ${one.source}`,
     columns: [
       { key: 'date', label: say('common.day'), class: 'nowrap', render: (one) => day(one.date) },
@@ -86,7 +86,7 @@ const dayTable = ({ byDay }) =>
       { key: 'devices', label: say('common.devices'), numeric: true, render: (one) => count(one.devices) },
     ],
     rows: byDay,
-    empty: say('limbo.noDeviceLeftWithout'),
+    empty: say('limbo.noneLeft'),
   });
 
 /**
@@ -103,7 +103,7 @@ export function limboCard(limbo, absent) {
       'div',
       { class: 'card-head' },
       h('h2', null, say('limbo.inLimbo')),
-      h('p', { class: 'quiet' }, say('limbo.devicesLeftOneMdm')),
+      h('p', { class: 'quiet' }, say('limbo.purpose')),
     ),
     limbo
       ? h(
@@ -115,14 +115,14 @@ export function limboCard(limbo, absent) {
               value: orNotReported(limbo.leftDevices, count),
               note: known
                 ? say('limbo.sinceOfThese', { day: day(limbo.from), count: count(limbo.mayBeElsewhere) })
-                : say('limbo.noSenderReportsRemovals'),
+                : say('limbo.noRemovals'),
             }),
             tile({
               label: say('limbo.neverStarted'),
               value: orNotReported(limbo.notBegun, count),
               note:
                 limbo.notBegun === null
-                  ? say('limbo.noSenderReportedRegistration')
+                  ? say('limbo.noRegistrations')
                   : say('limbo.registeredAgo', { n: limbo.afterDays, registered: count(limbo.registered) }),
             }),
           ),

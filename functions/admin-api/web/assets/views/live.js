@@ -38,11 +38,11 @@ function headline(rows, soon, areNewest) {
 
 function table(rows, asOf) {
   return dataTable({
-    caption: say('live.devicesBeingEnrolledNearest'),
+    caption: say('live.tableTitle'),
     hideCaption: true,
     class: 'live',
     key: (one) => one.enrollmentKey,
-    empty: say('common.nobodyEnrollingDeviceNow'),
+    empty: say('common.nobodyEnrolling'),
     columns: [
       {
         key: 'device',
@@ -97,9 +97,7 @@ export default {
       patch(
         root,
         pageHead(say('view.enrollingNow'), say('live.again', { instant: dateTimeSeconds(active.asOf, zone), zone })),
-        problem
-          ? notice('warning', say('live.listCouldNotRefreshed', { problem: problem.title ?? problem.message }))
-          : null,
+        problem ? notice('warning', say('live.notRefreshed', { problem: problem.title ?? problem.message })) : null,
         h('p', { class: 'headline' }, headline(rows.length, soon, active.next)),
         table(rows, active.asOf),
       );

@@ -22,8 +22,8 @@ const EMPTY = valuesOfChannel({ name: FIRST_NAMES.email, kind: 'email' });
 /** @param {Record<string, any>} values */
 const isMail = (values) => values.kind === 'email';
 const HINTS = {
-  url: say('messages.keptSecretAndNever'),
-  password: say('messages.neverShownEmptyOne'),
+  url: say('messages.urlHint'),
+  password: say('messages.passwordHint'),
 };
 
 /** @type {import('../kit/form.js').Field[]} */
@@ -33,13 +33,13 @@ const FIELDS = [
     name: 'name',
     kind: 'text',
     label: say('common.name'),
-    hint: say('messages.lowerCaseLettersDigits'),
+    hint: say('messages.channelNameHint'),
     required: true,
   },
   {
     name: 'url',
     kind: 'secret',
-    label: say('messages.addressProductGaveYou'),
+    label: say('messages.url'),
     hint: HINTS.url,
     required: true,
     when: (values) => !isMail(values),
@@ -48,7 +48,7 @@ const FIELDS = [
     name: 'to',
     kind: 'lines',
     label: say('messages.goesTo'),
-    hint: say('messages.addressOnEachLine'),
+    hint: say('messages.toHint'),
     required: true,
     when: isMail,
   },
@@ -56,7 +56,7 @@ const FIELDS = [
     name: 'from',
     kind: 'text',
     label: say('messages.comesFrom'),
-    hint: say('messages.sendersAddress'),
+    hint: say('messages.fromHint'),
     required: true,
     when: isMail,
   },
@@ -64,7 +64,7 @@ const FIELDS = [
     name: 'server',
     kind: 'text',
     label: say('messages.mailServer'),
-    hint: say('messages.asInSmtpContoso'),
+    hint: say('messages.serverHint'),
     required: true,
     when: isMail,
   },
@@ -78,16 +78,16 @@ const FIELDS = [
   {
     name: 'user',
     kind: 'text',
-    label: say('messages.whoSigns'),
-    hint: say('messages.emptyIfServerWants'),
+    label: say('messages.whoSignsIn'),
+    hint: say('messages.userHint'),
     when: isMail,
   },
   { name: 'password', kind: 'secret', label: say('messages.password'), hint: HINTS.password, when: isMail },
   {
     name: 'tls',
     kind: 'flag',
-    label: say('messages.connectionEncryptedTls'),
-    hint: say('messages.offOnlyForMail'),
+    label: say('messages.tls'),
+    hint: say('messages.tlsHint'),
     when: isMail,
   },
 ];
@@ -159,9 +159,13 @@ export function channels({ api, signal, announce }, { reload, tell, refuse, zone
         'section',
         { class: 'card', 'aria-label': say('messages.newKey'), 'data-key': 'made' },
         h('h3', null, say('messages.keyOf', { name })),
-        h('p', null, say('messages.receiverProvesMessages')),
+        h('p', null, say('messages.keyAbout')),
         h('p', null, h('code', { class: 'secret' }, key), ' ', copyButton(key, say('messages.theKey'), announce)),
-        h('p', null, h('button', { type: 'button', onclick: () => once.replaceChildren() }, say('common.iHaveCopied'))),
+        h(
+          'p',
+          null,
+          h('button', { type: 'button', onclick: () => once.replaceChildren() }, say('common.iHaveCopiedIt')),
+        ),
       ),
     );
 
@@ -205,7 +209,7 @@ export function channels({ api, signal, announce }, { reload, tell, refuse, zone
   const remove = async ({ name }) => {
     const isSure = await confirmDialog({
       title: say('messages.removeChannelTitle', { name }),
-      text: say('messages.passwordOrAddressForgotten'),
+      text: say('messages.removeChannelText'),
       action: say('common.remove'),
       signal,
     });
@@ -246,7 +250,7 @@ export function channels({ api, signal, announce }, { reload, tell, refuse, zone
           },
           {
             key: 'acts',
-            label: h('span', { class: 'visually-hidden' }, say('messages.whatCanDone')),
+            label: h('span', { class: 'visually-hidden' }, say('messages.acts')),
             class: 'acts',
             render: (one) => [
               act(
@@ -265,7 +269,7 @@ export function channels({ api, signal, announce }, { reload, tell, refuse, zone
         ],
         rows: state.all,
         key: (one) => one.name,
-        empty: say('messages.noChannelYetAdd'),
+        empty: say('messages.noChannelYet'),
       }),
     );
   };

@@ -42,7 +42,7 @@ const fieldsOf = ({ apps, profiles, groups, senders }, channels) => {
       name: 'app',
       kind: 'text',
       label: say('messages.whichApp'),
-      hint: say('messages.byNameInReport'),
+      hint: say('messages.appHint'),
       member: 'watch.app',
       suggestions: apps,
       when: is('appRate'),
@@ -67,7 +67,7 @@ const fieldsOf = ({ apps, profiles, groups, senders }, channels) => {
     {
       name: 'groups',
       kind: 'checks',
-      label: say('messages.onlyWhereProfileApplies'),
+      label: say('messages.onlyGroups'),
       hint: say('messages.groupsHint'),
       member: 'watch.groups',
       options: groups.map((one) => [one, one]),
@@ -76,7 +76,7 @@ const fieldsOf = ({ apps, profiles, groups, senders }, channels) => {
     {
       name: 'minutes',
       kind: 'number',
-      label: say('messages.forMoreThanSo'),
+      label: say('messages.minutes'),
       hint: say('messages.stuckHint'),
       member: 'watch.minutes',
       when: is('stuck'),
@@ -96,7 +96,7 @@ const fieldsOf = ({ apps, profiles, groups, senders }, channels) => {
       options: channels.map((one) => [one, one]),
       required: true,
     },
-    { name: 'name', kind: 'text', label: say('messages.nameRule'), hint: say('messages.nameHint'), required: true },
+    { name: 'name', kind: 'text', label: say('messages.ruleName'), hint: say('messages.nameHint'), required: true },
   ];
 };
 
@@ -194,7 +194,7 @@ export function rules({ api, signal, announce }, { reload, tell, refuse, zone, n
   const remove = async ({ name }) => {
     const isSure = await confirmDialog({
       title: say('messages.removeRuleTitle', { name }),
-      text: say('messages.nothingSaidAnyMore'),
+      text: say('messages.removeRuleText'),
       action: say('common.remove'),
       signal,
     });
@@ -247,7 +247,7 @@ export function rules({ api, signal, announce }, { reload, tell, refuse, zone, n
           },
           {
             key: 'acts',
-            label: h('span', { class: 'visually-hidden' }, say('messages.whatCanDone')),
+            label: h('span', { class: 'visually-hidden' }, say('messages.acts')),
             class: 'acts',
             render: (one) => [
               act(one, isMuted(one) ? say('messages.endMuting') : say('messages.muteForWeek'), mute),
@@ -260,7 +260,7 @@ export function rules({ api, signal, announce }, { reload, tell, refuse, zone, n
         ],
         rows: state.answer.rules,
         key: (one) => one.name,
-        empty: say('messages.noRuleYetNothing'),
+        empty: say('messages.noRuleYet'),
       }),
     );
     // The form has a box for each channel, so it is made anew when those change, with what was typed.
@@ -292,7 +292,7 @@ export function rules({ api, signal, announce }, { reload, tell, refuse, zone, n
   const element = h(
     'section',
     { class: 'card stack', 'aria-labelledby': 'rules-title' },
-    h('h2', { id: 'rules-title' }, say('messages.whatTheyAbout')),
+    h('h2', { id: 'rules-title' }, say('messages.whatAbout')),
     table,
     place,
   );

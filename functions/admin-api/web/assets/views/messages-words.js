@@ -18,22 +18,22 @@ export const CHANNELS = [
 
 /** What a rule can watch. @type {[string, string][]} */
 export const WATCHED = [
-  ['stepRate', say('messages.morePeopleGiveUp')],
-  ['appRate', say('messages.appFailsMoreOften')],
-  ['outcomes', say('messages.enrollmentsOrSessionsEnd')],
-  ['stuck', say('messages.deviceStaysOnOne')],
-  ['silent', say('messages.senderSilent')],
-  ['fileMade', say('messages.reportFileReady')],
-  ['weekly', say('messages.weekInOneSentence')],
+  ['stepRate', say('messages.watchSteps')],
+  ['appRate', say('messages.watchApps')],
+  ['outcomes', say('messages.watchOutcomes')],
+  ['stuck', say('messages.watchStuck')],
+  ['silent', say('messages.watchSilent')],
+  ['fileMade', say('messages.watchFiles')],
+  ['weekly', say('messages.watchWeek')],
 ];
 
 /** How something ends badly. @type {[string, string][]} */
 export const ENDS = [
-  ['failed', say('messages.enrollmentFailed')],
-  ['timedOut', say('messages.nothingReceivedEnrollment')],
-  ['stopped', say('messages.personStoppedEnrollment')],
-  ['sessionFailed', say('messages.enrollmentStatusPageFailed')],
-  ['sessionTimedOut', say('messages.enrollmentStatusPagePassed')],
+  ['failed', say('messages.endFailed')],
+  ['timedOut', say('messages.endTimedOut')],
+  ['stopped', say('messages.endStopped')],
+  ['sessionFailed', say('messages.endSessionFailed')],
+  ['sessionTimedOut', say('messages.endSessionTimedOut')],
 ];
 
 /** A name for a rule or a channel that has none yet. */
@@ -81,13 +81,11 @@ export function watched(watch, { profile = (id) => id, sender = (source) => sour
     case 'stuck':
       return say('messages.stuck', { n: watch.minutes });
     case 'silent':
-      return watch.source
-        ? say('messages.isSilent', { sender: sender(watch.source) })
-        : say('messages.senderSilentForLonger');
+      return watch.source ? say('messages.isSilent', { sender: sender(watch.source) }) : say('messages.anySilent');
     case 'fileMade':
-      return say('messages.reportFileReady');
+      return say('messages.watchFiles');
     case 'weekly':
-      return say('messages.weekInOneSentence');
+      return say('messages.watchWeek');
     default:
       return watch.kind;
   }

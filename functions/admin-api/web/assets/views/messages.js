@@ -55,14 +55,14 @@ function choicesForm({ api, signal, announce }, { reload, tell, refuse, zone }) 
     {
       name: 'digestMinutes',
       kind: 'number',
-      label: say('messages.minutesInWhichNews'),
+      label: say('messages.digestMinutes'),
       hint: say('messages.digestHint'),
     },
     {
       name: 'limitAnHour',
       kind: 'number',
-      label: say('messages.mostMessagesInHour'),
-      hint: say('messages.eachChannelOthersWait'),
+      label: say('messages.limitAnHour'),
+      hint: say('messages.limitHint'),
     },
     {
       name: 'quietFrom',
@@ -75,14 +75,14 @@ function choicesForm({ api, signal, announce }, { reload, tell, refuse, zone }) 
     {
       name: 'names',
       kind: 'flag',
-      label: say('messages.messagesNameDevices'),
-      hint: say('messages.offTheyNameNobody'),
+      label: say('messages.names'),
+      hint: say('messages.namesHint'),
     },
     {
       name: 'address',
       kind: 'text',
-      label: say('messages.addressPage'),
-      hint: say('messages.forLinksMuteRule'),
+      label: say('messages.pageAddress'),
+      hint: say('messages.addressHint'),
     },
   ];
   const values = valuesOfPolicy({ digestMinutes: 5, limitAnHour: 6, quiet: null, names: false, address: null });
@@ -97,7 +97,7 @@ function choicesForm({ api, signal, announce }, { reload, tell, refuse, zone }) 
       base = '';
       await reload();
       tell(notice('success', say('common.saved')));
-      announce(say('messages.choicesForMessagesSaved'));
+      announce(say('messages.choicesSaved'));
     } catch (error) {
       refuse(error, form);
     }
@@ -130,7 +130,7 @@ function goingOn({ standing, onTheWay }, zone) {
   return [
     standing.length
       ? dataTable({
-          caption: say('messages.whatBeganAndNot'),
+          caption: say('messages.standing'),
           columns: [
             { key: 'since', label: say('common.since'), class: 'nowrap', render: (one) => dateTime(one.since, zone) },
             { key: 'rule', label: say('messages.rule'), class: 'nowrap' },
@@ -141,7 +141,7 @@ function goingOn({ standing, onTheWay }, zone) {
       : null,
     onTheWay.length
       ? dataTable({
-          caption: say('messages.messagesNotTakenYet'),
+          caption: say('messages.onTheWay'),
           columns: [
             { key: 'madeAt', label: say('common.made'), class: 'nowrap', render: (one) => dateTime(one.madeAt, zone) },
             { key: 'channel', label: say('messages.channel'), class: 'nowrap' },
@@ -166,7 +166,7 @@ function result(one) {
 
 const historyTable = (history, zone) =>
   dataTable({
-    caption: say('messages.whatSentAndWhat'),
+    caption: say('messages.historyTitle'),
     hideCaption: true,
     columns: [
       { key: 'at', label: say('messages.when'), class: 'nowrap', render: (one) => dateTime(one.at, zone) },
@@ -174,7 +174,7 @@ const historyTable = (history, zone) =>
       { key: 'problem', label: say('common.result'), render: result },
       {
         key: 'text',
-        label: say('messages.whatSaid'),
+        label: say('messages.whatItSaid'),
         class: 'wrap',
         render: (one) => [
           one.isTest ? [badge('quiet', say('messages.test')), ' '] : null,
@@ -206,7 +206,7 @@ export default {
       const errors = error.members?.errors ?? [];
       const left = form ? form.showErrors(errors) : errors;
       const isPlaced = errors.length > 0 && !left.length;
-      tell(notice('problem', isPlaced ? say('messages.notSavedFixField') : inOneLine(error)));
+      tell(notice('problem', isPlaced ? say('messages.notSaved') : inOneLine(error)));
     };
     const tested = (name, problem) => {
       const text = problem
@@ -237,12 +237,12 @@ export default {
     root.replaceChildren(
       head,
       accountNavigation('messages'),
-      h('p', { class: 'quiet' }, say('messages.vestibuleWritesToYou')),
+      h('p', { class: 'quiet' }, say('messages.purpose')),
       word,
       ...parts.slice(0, 2).map((part) => part.element),
-      section('now-title', say('messages.whatGoes'), now),
+      section('now-title', say('messages.whatGoesOn'), now),
       parts[2].element,
-      section('past-title', say('messages.whatSent'), past),
+      section('past-title', say('messages.whatWasSent'), past),
     );
   },
 };

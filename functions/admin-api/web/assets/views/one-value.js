@@ -129,7 +129,7 @@ export function valuePicker({ context: { api, signal, navigate }, path, operatio
     return [
       field(
         'only-by',
-        say('oneValue.onlyOne'),
+        say('oneValue.onlyOfOne'),
         h(
           'select',
           {
@@ -170,7 +170,7 @@ export function valuePicker({ context: { api, signal, navigate }, path, operatio
           )
         : null,
       by && answer.by === by && rest.values
-        ? h('p', { class: 'quiet', 'data-key': 'only-rest' }, say('oneValue.notListedValues', { n: rest.values }))
+        ? h('p', { class: 'quiet', 'data-key': 'only-rest' }, say('oneValue.notListed', { n: rest.values }))
         : null,
     ];
   };

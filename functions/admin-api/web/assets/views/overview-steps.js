@@ -65,7 +65,7 @@ export function stepsTable(overview, links) {
   const name = (step) => (step.action ? words.action(step.action) : REST);
   const isAll = (step) => waysOf(step).reduce((sum, way) => sum + way.abandoned, 0) === step.gaveUp;
   return dataTable({
-    caption: say('overview.stepsWhatBecameWho'),
+    caption: say('overview.stepsTitle'),
     hideCaption: true,
     class: 'steps',
     key: (step) => step.action ?? 'rest',
@@ -82,7 +82,7 @@ export function stepsTable(overview, links) {
             { class: 'step-ways', 'data-key': step.action ?? 'rest' },
             h('summary', null, name(step)),
             wayList(ways, links),
-            isAll(step) ? null : h('p', { class: 'quiet' }, say('overview.sendersReportNoScreens')),
+            isAll(step) ? null : h('p', { class: 'quiet' }, say('overview.withoutScreens')),
           );
         },
       },
@@ -128,7 +128,7 @@ export function stepsTable(overview, links) {
       { key: 'notReported', label: words.term('notReported'), numeric: true, render: shown('notReported') },
       {
         key: 'rate',
-        label: say('overview.gaveUpReached'),
+        label: say('overview.gaveUpOfReached'),
         numeric: true,
         render: (step) =>
           known(step.rate)

@@ -141,7 +141,7 @@ const daysOf = (answer) => ({
   compareLast: day(addDays(answer.compareTo, -1)),
 });
 
-const worseApps = (answer) => worseList(answer, say('overview.worseApps'), (n) => say('overview.noApp', { n }));
+const worseApps = (answer) => worseList(answer, say('overview.worseApps'), (n) => say('overview.noAppWorse', { n }));
 
 /** What got worse among apps alone. @param {Answer|null} answer @returns {HTMLElement|null} */
 export function worseAppsCard(answer) {
@@ -169,15 +169,15 @@ export function worseCard(answers) {
     { class: 'card', 'data-key': 'worse' },
     h('div', { class: 'card-head' }, h('h2', null, say('overview.whatGotWorse')), h('p', { class: 'quiet' }, span)),
     worseList(answer, say('overview.worse'), (n) =>
-      answer.slice ? say('overview.noStep', { n }) : say('overview.noFailure', { n }),
+      answer.slice ? say('overview.noStepWorse', { n }) : say('overview.noFailureWorse', { n }),
     ),
-    answer.slice ? h('p', { class: 'quiet' }, say('overview.failuresProfilesApps')) : null,
+    answer.slice ? h('p', { class: 'quiet' }, say('overview.notKeptForPart')) : null,
     answers.slices
       ? [
           h('h3', null, say('overview.onWhichDevices')),
-          worseList(answers.slices, say('overview.worseSlices'), (n) => say('overview.noSlice', { n })),
+          worseList(answers.slices, say('overview.worseSlices'), (n) => say('overview.noSliceWorse', { n })),
         ]
       : null,
-    answers.apps ? [h('h3', null, say('overview.whichAppsOnWhich')), worseApps(answers.apps)] : null,
+    answers.apps ? [h('h3', null, say('overview.whichApps')), worseApps(answers.apps)] : null,
   );
 }

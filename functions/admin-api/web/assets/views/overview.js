@@ -42,7 +42,7 @@ function comparison({ comparison: name, least, periods: [now, before] }, links) 
 
 function worst(overview, links) {
   const step = overview.steps.find((one) => one.period === 'now' && one.action && one.action === overview.worstStep);
-  if (!step) return say('overview.noStepClearlyWorst');
+  if (!step) return say('overview.noWorstStep');
   return sayNodes('overview.worstStep', {
     step: h('strong', null, words.action(step.action)),
     share: h(
@@ -113,8 +113,8 @@ function weeksCard(overview, links, notes, panel) {
     { class: 'card', 'data-key': 'weeks' },
     h('h2', null, say('overview.weekByWeek')),
     weekChart({
-      title: say('overview.shareAttemptsGivenUp'),
-      description: say('overview.uprightLine95Interval'),
+      title: say('overview.weeksTitle'),
+      description: say('overview.weeksAbout'),
       weeks: overview.weeks,
       rateName: say('common.givenUp'),
       parts: [
@@ -187,7 +187,7 @@ export default {
         choices: [OS_CHOICE, { name: 'section', label: say('common.section'), options: words.choices('section') }],
         more: picker.fields(),
       });
-    if (isNew) patch(root, pageHead(say('view.overview'), say('overview.howManyGiveUp')), form(null));
+    if (isNew) patch(root, pageHead(say('view.overview'), say('overview.purpose')), form(null));
 
     /** @type {Answer} */
     let newest = null;

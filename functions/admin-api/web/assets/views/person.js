@@ -53,14 +53,14 @@ export default {
         h(
           'a',
           { href: addressOf(isFile ? 'attempts' : 'diagnostics', all) },
-          isFile ? say('person.allAttemptsPerson') : say('person.wholeDiagnosis'),
+          isFile ? say('person.allAttempts') : say('person.wholeDiagnosis'),
         ),
       ),
       deviceCards({
         cards,
         asOf: answer.asOf,
         zone,
-        lacking: isFile ? say('person.fileHasNoAdvice') : say('common.nothing'),
+        lacking: isFile ? say('person.noAdvice') : say('common.nothing'),
         context,
       }),
     );

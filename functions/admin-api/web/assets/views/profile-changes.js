@@ -56,7 +56,7 @@ export function changesNotice(rows, form, announce) {
     );
   return notice(
     'warning',
-    h('h2', { tabindex: '-1' }, say('common.somebodyElseChangedProfile')),
+    h('h2', { tabindex: '-1' }, say('common.somebodyElseChanged')),
     h('p', null, say('profile.nothingSaved')),
     rows.length
       ? dataTable({
@@ -65,7 +65,7 @@ export function changesNotice(rows, form, announce) {
             { key: 'label', label: say('profile.field'), render: (row) => row.field.label },
             {
               key: 'was',
-              label: say('profile.whenYouOpened'),
+              label: say('profile.whenOpened'),
               class: 'wrap',
               render: (row) => shown(row.field, row.was),
             },
@@ -79,12 +79,11 @@ export function changesNotice(rows, form, announce) {
               key: 'mine',
               label: say('common.yours'),
               class: 'wrap',
-              render: (row) =>
-                row.isMine ? [shown(row.field, row.mine), ' ', use(row)] : say('profile.unchangedTheirValue'),
+              render: (row) => (row.isMine ? [shown(row.field, row.mine), ' ', use(row)] : say('profile.unchanged')),
             },
           ],
           rows,
         })
-      : h('p', null, say('profile.theyChangedNoneFields')),
+      : h('p', null, say('profile.changedNothing')),
   );
 }

@@ -20,13 +20,13 @@ const MOST_TAGS = 50;
 /** Groups of fields in the order of the form. */
 export const GROUPS = [
   { id: 'general', title: say('common.profile') },
-  { id: 'page', title: say('profile.page') },
-  { id: 'wait', title: say('profile.whatPeopleWait') },
-  { id: 'failure', title: say('profile.whenFailsOrTakes') },
+  { id: 'page', title: say('profile.thePage') },
+  { id: 'wait', title: say('profile.whatToWaitFor') },
+  { id: 'failure', title: say('profile.whenItFails') },
   {
     id: 'kept',
     title: say('profile.keptForIntune'),
-    about: say('profile.settingsStoredAsThey'),
+    about: say('profile.keptAbout'),
   },
   { id: 'rights', title: say('profile.whoMaySee') },
 ];
@@ -52,10 +52,10 @@ export const FIELDS = [
     name: 'enabled',
     kind: 'flag',
     group: 'general',
-    label: say('profile.profileActive'),
+    label: say('profile.active'),
     needs: 'notDefault',
     keeps: true,
-    hint: say('profile.ifOffProfileKept'),
+    hint: say('profile.activeHint'),
   },
   {
     name: 'priority',
@@ -70,7 +70,7 @@ export const FIELDS = [
     kind: 'flag',
     group: 'page',
     label: say('profile.showPage'),
-    hint: say('profile.ifOffNothingElse'),
+    hint: say('profile.showPageHint'),
   },
   {
     name: 'installProgressTimeoutInMinutes',
@@ -86,17 +86,17 @@ export const FIELDS = [
     name: 'allowUserToSkipAccountSetup',
     kind: 'flag',
     group: 'page',
-    label: say('profile.peopleMaySkipAccount'),
+    label: say('profile.maySkip'),
     needs: 'page',
   },
   {
     name: 'blockDeviceUse',
     kind: 'flag',
     group: 'wait',
-    label: say('profile.peopleMustWaitUntil'),
+    label: say('profile.mustWait'),
     needs: 'page',
     keeps: true,
-    hint: say('profile.ifOffPeopleCan'),
+    hint: say('profile.mustWaitHint'),
   },
   {
     name: 'selectedMobileAppIds',
@@ -112,8 +112,8 @@ export const FIELDS = [
     kind: 'flag',
     group: 'wait',
     needs: 'apps',
-    label: say('profile.technicianPhaseOnlySelected'),
-    hint: say('profile.otherRequiredAppsTried'),
+    label: say('profile.technician'),
+    hint: say('profile.technicianHint'),
   },
   {
     name: 'customErrorMessage',
@@ -122,13 +122,13 @@ export const FIELDS = [
     label: say('profile.message'),
     most: MOST_MESSAGE,
     needs: 'page',
-    hint: say('profile.peopleReadWhenSetup'),
+    hint: say('profile.messageHint'),
   },
   {
     name: 'blockDeviceSetupRetryByUser',
     kind: 'flag',
     group: 'failure',
-    label: say('profile.peopleMayNotTry'),
+    label: say('profile.mayNotRetry'),
     needs: 'page',
     keeps: true,
   },
@@ -136,28 +136,28 @@ export const FIELDS = [
     name: 'allowDeviceResetOnInstallFailure',
     kind: 'flag',
     group: 'failure',
-    label: say('profile.peopleMayResetDevice'),
+    label: say('profile.mayReset'),
     needs: 'block',
   },
   {
     name: 'allowDeviceUseOnInstallFailure',
     kind: 'flag',
     group: 'failure',
-    label: say('profile.peopleMayUseDevice'),
+    label: say('profile.mayUse'),
     needs: 'block',
   },
   {
     name: 'allowLogCollectionOnInstallFailure',
     kind: 'flag',
     group: 'failure',
-    label: say('profile.peopleMayCollectLogs'),
+    label: say('profile.mayCollectLogs'),
     needs: 'page',
   },
   {
     name: 'showErrorDetails',
     kind: 'flag',
     group: 'failure',
-    label: say('profile.peopleSeeErrorCodes'),
+    label: say('profile.seeCodes'),
     needs: 'page',
   },
   {
@@ -165,14 +165,14 @@ export const FIELDS = [
     kind: 'flag',
     group: 'kept',
     needs: 'page',
-    label: say('profile.onlyForDevicesSet'),
+    label: say('profile.onlyAutopilot'),
   },
   {
     name: 'disableUserStatusTrackingAfterFirstUser',
     kind: 'flag',
     group: 'kept',
     needs: 'page',
-    label: say('profile.accountSetupForFirst'),
+    label: say('profile.onlyFirstUser'),
   },
   {
     name: 'installQualityUpdates',
@@ -233,12 +233,12 @@ export const entries = (text) => [
  */
 export function offReason(field, values, isDefault) {
   const needs = (name) => say('profile.needs', { label: fieldOf(name)?.label ?? name });
-  if (field.needs === 'notDefault') return isDefault ? say('profile.defaultProfileAlwaysActive') : null;
+  if (field.needs === 'notDefault') return isDefault ? say('profile.isDefault') : null;
   if (!field.needs) return null;
   if (!values.showInstallationProgress) return needs('showInstallationProgress');
   if (field.needs === 'page') return null;
   if (!values.blockDeviceUse) return needs('blockDeviceUse');
-  if (field.needs === 'apps' && !entries(values.selectedMobileAppIds).length) return say('profile.needsAtLeastOne');
+  if (field.needs === 'apps' && !entries(values.selectedMobileAppIds).length) return say('profile.needsApp');
   return null;
 }
 
@@ -336,7 +336,7 @@ export function shown(field, value) {
  */
 export function idOf(typed, apps) {
   const text = typed.trim();
-  if (!text) return { id: null, problem: say('profile.typeNameApp') };
+  if (!text) return { id: null, problem: say('profile.typeName') };
   const named = apps.filter((one) => one.name?.toLowerCase() === text.toLowerCase());
   if (named.length > 1) return { id: null, problem: say('profile.severalApps', { count: named.length }) };
   return { id: named[0]?.id ?? text, problem: null };

@@ -123,7 +123,7 @@ export function profileForm({ values, isDefault, readOnly, without = [], apps = 
                 'details',
                 null,
                 h('summary', null, say('profile.asIds')),
-                h('label', { for: ids.input }, say('profile.idsApps')),
+                h('label', { for: ids.input }, say('profile.idsOfApps')),
                 input,
               ),
               below,

@@ -93,7 +93,7 @@ async function showEditor(context, id) {
   ]);
   const isDefault = answer.body?.isDefault === true;
   const isScoped = context.tenant?.scopeTags?.length > 0;
-  const readOnly = whyReadOnly(context) ?? (isDefault && isScoped ? say('profile.yourTokenHasScope') : null);
+  const readOnly = whyReadOnly(context) ?? (isDefault && isScoped ? say('profile.tokenHasTags') : null);
 
   /** The version that the person began with: its values and ETag. */
   let base = isNew ? newValues() : valuesOf(answer.body);
@@ -167,8 +167,8 @@ async function showEditor(context, id) {
     tell(
       notice(
         'warning',
-        h('h2', { tabindex: '-1' }, say('profile.profileDeletedMeanwhile')),
-        h('p', null, say('profile.yourInputStill')),
+        h('h2', { tabindex: '-1' }, say('profile.deletedMeanwhile')),
+        h('p', null, say('profile.inputIsStillThere')),
         h('button', { type: 'button', onclick: (event) => save(event, true) }, say('profile.saveAsNewProfile')),
       ),
     );
@@ -277,7 +277,7 @@ async function showEditor(context, id) {
     tell(
       notice(
         'information',
-        say('common.yourUnsavedInputBack'),
+        say('common.inputIsBack'),
         ' ',
         h(
           'button',
@@ -311,7 +311,7 @@ export default {
       context.root.replaceChildren(
         pageHead(say('profile.noSuchProfile')),
         espNavigation('profiles'),
-        h('p', null, say('profile.deletedOrYourToken')),
+        h('p', null, say('profile.noSuchAbout')),
       );
     }
   },

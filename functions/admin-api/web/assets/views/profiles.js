@@ -26,7 +26,7 @@ function summary(one) {
 
 function assigned(one) {
   if (one.isDefault) return say('profiles.appliesIfNoOther');
-  if (!one.assignments.length) return say('common.assignedToNobodySo');
+  if (!one.assignments.length) return say('common.assignedToNobody');
   return say('profiles.assignedTo', { targets: one.assignments.map(targetWords).join('; ') });
 }
 
@@ -98,12 +98,8 @@ export default {
       const isSure = await confirmDialog({
         title: say('profiles.deleteTitle', { profile: one.displayName }),
         text: [
-          h(
-            'p',
-            null,
-            one.assignments.length ? say('profiles.devicesAssignedToWill') : say('profiles.assignedToNobody'),
-          ),
-          h('p', null, say('profiles.sessionsStartedWithKeep')),
+          h('p', null, one.assignments.length ? say('profiles.deleteAssigned') : say('profiles.deleteUnassigned')),
+          h('p', null, say('profiles.deleteSessions')),
         ],
         action: say('profiles.delete'),
         signal,
@@ -217,7 +213,7 @@ export default {
       const isFull = answer.profiles >= MOST_PROFILES;
       patch(
         root,
-        pageHead(say('common.enrollmentStatusPageProfiles'), asOf(answer.asOf, zoneOf(context))),
+        pageHead(say('common.espProfiles'), asOf(answer.asOf, zoneOf(context))),
         espNavigation('profiles'),
         h('p', { class: 'esp-lead' }, say('profiles.about')),
         readOnly ? notice('information', readOnly) : null,
@@ -242,7 +238,7 @@ export default {
           {
             class: 'esp-profiles',
             role: 'list',
-            'aria-label': say('profiles.profilesHighestPriorityFirst'),
+            'aria-label': say('profiles.listTitle'),
             ...(readOnly ? {} : drag),
           },
           answer.value.map((one) => entry(one, list.indexOf(one), list)),

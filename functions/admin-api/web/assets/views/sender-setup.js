@@ -33,8 +33,8 @@ export function setupPanel(made, offered, announce) {
   return h(
     'section',
     { class: 'card', 'data-key': 'setup', 'aria-label': say('senders.settingsFor', { title: made.title }) },
-    h('h2', null, say('senders.enterIn', { title: made.title })),
-    h('p', null, say('senders.secretShownOnlyNow')),
+    h('h2', null, say('senders.enterThisIn', { title: made.title })),
+    h('p', null, say('senders.secretAbout')),
     line(say('senders.address'), made.url, say('senders.theAddress')),
     line(say('senders.secret'), made.secret, say('senders.theSecret')),
     h('pre', { class: 'settings' }, made.settings),
@@ -99,7 +99,7 @@ export function senderSecrets(context, { reload, redraw }) {
     event.preventDefault();
     return attempt(async () => {
       shown.made = await makeSecret(api, shown.source, signal);
-      announce(say('senders.secretMadeShownOnly'));
+      announce(say('senders.secretMade'));
     });
   };
 
@@ -108,7 +108,7 @@ export function senderSecrets(context, { reload, redraw }) {
       title: earlier
         ? say('senders.endEarlierOf', { sender: sender.title })
         : say('senders.endAllOf', { sender: sender.title }),
-      text: earlier ? say('senders.onlyNewestGoes') : say('senders.everythingSendsRefused'),
+      text: earlier ? say('senders.endEarlierText') : say('senders.endAllText'),
       action: say('senders.endThem'),
       signal,
     });
@@ -138,7 +138,7 @@ export function senderSecrets(context, { reload, redraw }) {
       shown.problem ? notice('problem', shown.problem) : null,
       h(
         'form',
-        { class: 'filters', 'aria-label': say('senders.secretsSenders'), onsubmit: make },
+        { class: 'filters', 'aria-label': say('senders.secrets'), onsubmit: make },
         senderChoice(offered, {
           id,
           value: shown.source,

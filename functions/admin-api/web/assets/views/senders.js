@@ -92,7 +92,7 @@ function details(source, zone) {
           { key: 'at', label: say('common.received'), class: 'nowrap', render: (one) => dateTimeSeconds(one.at, zone) },
           { key: 'bytes', label: say('common.size'), numeric: true, render: (one) => bytes(one.bytes) },
           { key: 'became', label: say('common.result'), render: became },
-          { key: 'sha256', label: say('senders.startSha256'), render: (one) => h('code', null, one.sha256) },
+          { key: 'sha256', label: say('senders.digest'), render: (one) => h('code', null, one.sha256) },
         ],
         rows: source.newest,
         empty: say('senders.noDeliveryReceived'),
@@ -112,7 +112,7 @@ function listState(list) {
 function listProblem({ problem }, zone) {
   if (!problem) return null;
   const since = problem.failures
-    ? say('senders.failuresSinceLastSuccess', { n: problem.failures })
+    ? say('senders.failuresSince', { n: problem.failures })
     : say('senders.readWithoutFailureSince');
   return h(
     'div',
@@ -168,7 +168,7 @@ function pulled(pull, zone) {
         )
       : null,
     dataTable({
-      caption: say('senders.listsReadFromMicrosoft'),
+      caption: say('senders.listsTitle'),
       hideCaption: true,
       key: (list) => list.list,
       columns: [

@@ -102,7 +102,7 @@ function usualTime(usual, one) {
 
 function items(session, phase, zone, usual) {
   const list = session.items.filter((one) => one.phase === phase.phase);
-  if (!list.length) return h('p', { class: 'quiet' }, say('session.noItemPhaseReported'));
+  if (!list.length) return h('p', { class: 'quiet' }, say('session.noItem'));
   return h(
     'details',
     { open: list.some((one) => one.state === 'error') },
@@ -190,7 +190,7 @@ function phaseBar(session, phase, usual) {
 
 function phases(session, zone, usual) {
   const all = allPhases(session);
-  if (!all.length) return h('p', { class: 'quiet' }, say('session.noPhaseReported'));
+  if (!all.length) return h('p', { class: 'quiet' }, say('session.noPhase'));
   return all.map((phase) =>
     h(
       'section',
@@ -219,11 +219,7 @@ function problems(session, zone) {
     session.failed
       ? notice(
           'problem',
-          h(
-            'strong',
-            null,
-            session.state === 'failed' ? say('common.sessionFailed') : say('session.sessionHadFailedBefore'),
-          ),
+          h('strong', null, session.state === 'failed' ? say('common.sessionFailed') : say('session.failedBefore')),
           h('p', null, parts.length ? `${parts.join(' ')}.` : say('session.causeNotReported'), ' ', errorMessage),
         )
       : null,
@@ -234,14 +230,14 @@ function problems(session, zone) {
             'strong',
             null,
             session.isStuck
-              ? say('common.stuckWhileIdentifyingSince', { since: dateTime(session.stuckSince, zone) })
+              ? say('common.stuckSince', { since: dateTime(session.stuckSince, zone) })
               : say('session.wasStuckSince', { since: dateTime(session.stuckSince, zone) }),
           ),
           ' ',
           session.stuckMeans,
         )
       : null,
-    session.endNotReported ? notice('information', say('session.endSessionNotReported')) : null,
+    session.endNotReported ? notice('information', say('session.endNotReported')) : null,
   ];
 }
 
@@ -283,10 +279,10 @@ function facts(session, zone, usual) {
 }
 
 function others(session, zone) {
-  if (!session.otherSessions.length) return h('p', { class: 'quiet' }, say('session.noOtherSessionKept'));
+  if (!session.otherSessions.length) return h('p', { class: 'quiet' }, say('session.noOther'));
   const place = (one) => (one.startedAt < session.startedAt ? say('session.earlier') : say('session.later'));
   return dataTable({
-    caption: say('session.otherSessionsDeviceNewest'),
+    caption: say('session.otherSessionsTitle'),
     hideCaption: true,
     columns: [
       {
@@ -331,11 +327,11 @@ function show(root, session, { zone, name, usual }) {
       { class: 'columns', 'data-key': 'both' },
       card(
         say('session.phasesAndItems'),
-        session.endedAt ? null : progressBar(session.progress, say('common.setupDevice')),
+        session.endedAt ? null : progressBar(session.progress, say('common.setupOfDevice')),
         phases(session, zone, usual),
       ),
       card(
-        say('common.whatKnown'),
+        say('common.whatIsKnown'),
         facts(session, zone, usual),
         h(
           'p',
@@ -352,15 +348,19 @@ function show(root, session, { zone, name, usual }) {
           h(
             'a',
             { href: addressOf('attempts', { enrollmentKey: session.enrollmentKey, os: 'all' }) },
-            say('common.allAttemptsDevice'),
+            say('common.attemptsOfDevice'),
           ),
           session.userPrincipalName
-            ? h('a', { href: addressOf('sessions', { user: session.userPrincipalName }) }, say('session.sessionsUser'))
+            ? h(
+                'a',
+                { href: addressOf('sessions', { user: session.userPrincipalName }) },
+                say('session.sessionsOfUser'),
+              )
             : null,
         ),
       ),
     ),
-    session.failed ? card(say('common.whatCanMean'), adviceList(session.advice)) : null,
+    session.failed ? card(say('common.whatItCanMean'), adviceList(session.advice)) : null,
     card(say('session.otherSessions'), others(session, zone)),
   );
 }

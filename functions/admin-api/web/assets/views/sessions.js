@@ -106,7 +106,7 @@ function table(answer) {
       },
     ],
     rows: answer.sessions,
-    empty: say('sessions.noSessionMatchesFilters'),
+    empty: say('sessions.none'),
     key: (one) => one.sessionId,
   });
 }
@@ -138,12 +138,7 @@ export default {
       h('a', { class: 'button', href: addressOf('sessions', { ...asked, cursor: next }) }, words);
     patch(
       root,
-      pageHead(
-        say('sessions.enrollmentStatusPageSessions'),
-        startedWords(from, to),
-        ' ',
-        asOf(answer.asOf, answer.timeZone, answer),
-      ),
+      pageHead(say('sessions.title'), startedWords(from, to), ' ', asOf(answer.asOf, answer.timeZone, answer)),
       espNavigation('sessions'),
       filterForm({
         path: 'sessions',
@@ -183,7 +178,7 @@ export default {
       cursor || answer.next
         ? h(
             'nav',
-            { class: 'actions', 'aria-label': say('sessions.pagesSessions') },
+            { class: 'actions', 'aria-label': say('sessions.pages') },
             cursor ? page(say('sessions.toNewest')) : null,
             answer.next ? page(say('sessions.olderSessions'), answer.next) : null,
           )

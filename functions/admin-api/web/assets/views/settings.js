@@ -33,65 +33,65 @@ const SETTINGS = [
     name: 'timeZone',
     kind: 'text',
     label: say('settings.timeZone'),
-    hint: say('settings.daysCounted'),
+    hint: say('settings.timeZoneHint'),
     past: true,
   },
   {
     name: 'requireCompliance',
     kind: 'flag',
-    label: say('settings.enrollmentCompletesWhenDevice'),
-    hint: say('settings.withoutWhenUnderManagement'),
+    label: say('settings.requireCompliance'),
+    hint: say('settings.requireComplianceHint'),
     past: true,
   },
   {
     name: 'complianceLimitMinutes',
     kind: 'number',
-    label: say('settings.minutesUntilCompliance'),
-    hint: say('settings.enrolledDeviceTakesLonger'),
+    label: say('settings.complianceLimit'),
+    hint: say('settings.complianceLimitHint'),
     past: true,
   },
   {
     name: 'windowsIdleLimitMinutes',
     kind: 'number',
-    label: say('settings.minutesSilenceOnWindows'),
-    hint: say('settings.afterThemAttemptCounts'),
+    label: say('settings.windowsIdle'),
+    hint: say('settings.windowsIdleHint'),
     past: true,
   },
   {
     name: 'macosIdleLimitMinutes',
     kind: 'number',
-    label: say('settings.minutesSilenceOnMacos'),
-    hint: say('settings.sameOnMacsOther'),
+    label: say('settings.macosIdle'),
+    hint: say('settings.macosIdleHint'),
     past: true,
   },
   {
     name: 'retentionDays',
     kind: 'number',
-    label: say('settings.daysAttemptsKept'),
+    label: say('settings.retention'),
     hint: say('settings.retentionHint'),
     past: true,
   },
   {
     name: 'pseudonymise',
     kind: 'flag',
-    label: say('settings.filesHavePseudonyms'),
-    hint: say('settings.samePersonHasSame'),
+    label: say('settings.pseudonymise'),
+    hint: say('settings.pseudonymiseHint'),
     past: true,
   },
   {
     name: 'deviceLimit',
     kind: 'number',
-    label: say('settings.devicesPersonMayEnroll'),
-    hint: say('settings.forDiagnosticsLimit'),
+    label: say('settings.deviceLimit'),
+    hint: say('settings.deviceLimitHint'),
   },
   {
     name: 'tagKeys',
     kind: 'list',
-    label: say('settings.tagsKept'),
-    hint: say('settings.byWhichSendersTell'),
+    label: say('settings.tagKeys'),
+    hint: say('settings.tagKeysHint'),
     past: true,
   },
-  { name: 'exportAt', kind: 'time', label: say('settings.timeNightlyFile'), hint: say('settings.inTimeZoneAbove') },
+  { name: 'exportAt', kind: 'time', label: say('settings.exportAt'), hint: say('settings.exportAtHint') },
 ];
 
 const sourceName = (one) => `complianceSource.${one}`;
@@ -225,7 +225,7 @@ export default {
         } else left.push(`${one.field}: ${one.problem}`);
       }
       const isPlaced = error.members?.errors?.length && !left.length;
-      tell(notice('problem', isPlaced ? say('settings.notSavedFixField') : inOneLine(error)));
+      tell(notice('problem', isPlaced ? say('settings.notSaved') : inOneLine(error)));
     };
 
     /** Shows how far a change has come that recounts the past. */
@@ -275,7 +275,7 @@ export default {
       const text = question(patch);
       if (
         text &&
-        !(await confirmDialog({ title: say('settings.changePast'), text, action: say('common.save'), signal }))
+        !(await confirmDialog({ title: say('settings.questionTitle'), text, action: say('common.save'), signal }))
       )
         return;
       button.disabled = true;
@@ -288,7 +288,7 @@ export default {
         Object.assign(values, base);
         fill();
         tell(notice('success', say('common.saved')));
-        announce(say('settings.settingsSaved'));
+        announce(say('settings.areSaved'));
         follow(body.applying);
       } catch (error) {
         if (!signal.aborted) refuse(error);
@@ -332,7 +332,7 @@ export default {
           'fieldset',
           null,
           h('legend', null, say('settings.whoReports')),
-          h('p', { class: 'quiet' }, say('settings.onlyWhereMdmItself')),
+          h('p', { class: 'quiet' }, say('settings.whoReportsAbout')),
           PLATFORMS.map((one) => make({ name: sourceName(one), kind: 'text', label: platform(one), hint: '' })),
         ),
         readOnly
@@ -345,7 +345,7 @@ export default {
             ),
       ),
     );
-    if (draft && isDirty()) tell(notice('information', say('common.yourUnsavedInputBack')));
+    if (draft && isDirty()) tell(notice('information', say('common.inputIsBack')));
     follow(answer.applying);
   },
 };

@@ -22,7 +22,7 @@ import {
   orNotReported,
   rate,
 } from '../kit/format.js';
-import { adviceList, asOf, badge, marks, notice, tile, tiles } from '../kit/parts.js';
+import { adviceList, asOf, badge, notice, tile, tiles, withMarks } from '../kit/parts.js';
 import { addressOf, isFile, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
@@ -63,7 +63,7 @@ function summary({ status }) {
   );
   states.classList.add('states');
   const whole = tiles(
-    tile({ label: say('common.devices'), value: count(status.devices), note: say('status.eachDeviceInOne') }),
+    tile({ label: say('common.devices'), value: count(status.devices), note: say('status.devicesNote') }),
     tile({
       label: words.term('firstTimeRight'),
       value: orNotReported(first.rate, rate, status.devices - status.pending),
@@ -75,7 +75,7 @@ function summary({ status }) {
 
 function activeTable({ active, status }) {
   return dataTable({
-    caption: say('status.devicesBeingEnrolledNewest'),
+    caption: say('status.activeTitle'),
     hideCaption: true,
     key: (one) => one.enrollmentKey,
     columns: [
@@ -118,7 +118,7 @@ function activeTable({ active, status }) {
       },
     ],
     rows: active.active,
-    empty: say('common.nobodyEnrollingDeviceNow'),
+    empty: say('common.nobodyEnrolling'),
   });
 }
 
@@ -245,7 +245,7 @@ function failureItem(one) {
 
 function reasonsList({ failures }) {
   return barList({
-    title: say('status.commonestReasonsFailures'),
+    title: say('status.reasonsTitle'),
     hideTitle: true,
     labelHeading: say('status.reason'),
     valueHeading: say('common.failed'),
@@ -255,13 +255,13 @@ function reasonsList({ failures }) {
       value: one.count,
       note: one.category ? words.failureCategory(one.category) : null,
     })),
-    empty: say('status.noFailureReported'),
+    empty: say('status.noFailure'),
   });
 }
 
 function profilesTable({ status }) {
   return dataTable({
-    caption: say('common.enrollmentStatusPageProfiles'),
+    caption: say('common.espProfiles'),
     hideCaption: true,
     key: (one) => one.profileId,
     columns: [
@@ -286,7 +286,7 @@ function profilesTable({ status }) {
       { key: 'assignedGroups', label: say('common.assignedTo'), class: 'wrap' },
     ],
     rows: status.espProfiles,
-    empty: say('status.youMaySeeNo'),
+    empty: say('status.noProfile'),
   });
 }
 
@@ -296,7 +296,7 @@ const notInSummary = (said) => h('p', { class: 'quiet' }, said);
 /** The reason why an answer about single devices is missing. */
 function notThere(file) {
   if (file?.kind === 'summary') return say('status.noDevices');
-  return file ? say('status.fileMadeByVersion') : say('status.numbersNotAvailableYet');
+  return file ? say('status.olderFile') : say('status.beingRebuilt');
 }
 
 export default {
@@ -329,8 +329,9 @@ export default {
       const { status, active, failures } = data;
       const zone = status.timeZone;
       const refreshed = () => {
-        const values = { instant: dateTimeSeconds(status.asOf, zone), zone, more: marks(status) };
-        return shown.paused ? say('status.refreshedPaused', values) : say('status.refreshedAgain', values);
+        const values = { instant: dateTimeSeconds(status.asOf, zone), zone };
+        const text = shown.paused ? say('status.refreshedNowPaused', values) : say('status.refreshedNowAgain', values);
+        return withMarks(text, status);
       };
       const range = say('status.fromTo', {
         first: day(failures.from),
@@ -389,7 +390,7 @@ export default {
           ],
           active ? activeTable(data) : notInSummary(say('status.noDevices')),
         ),
-        card('platforms', say('status.byPlatform'), say('status.allDaysDaysKept'), platformTable(data)),
+        card('platforms', say('status.byPlatform'), say('status.byPlatformAbout'), platformTable(data)),
         limboCard(data.limbo, notThere(file)),
         h(
           'div',
@@ -406,7 +407,7 @@ export default {
                     { class: 'item-list', role: 'list' },
                     failures.failures.map((one) => failureItem(one)),
                   )
-                : h('p', { class: 'quiet' }, say('status.noFailureReported')),
+                : h('p', { class: 'quiet' }, say('status.noFailure')),
           ),
           h(
             'div',
@@ -438,7 +439,7 @@ export default {
       }
       if (signal.aborted) return;
       draw();
-      if (isAsked) announce(shown.problem ? say('status.numbersCouldNotRefreshed') : say('status.refreshed'));
+      if (isAsked) announce(shown.problem ? say('status.notRefreshed') : say('status.refreshed'));
       plan();
     };
 

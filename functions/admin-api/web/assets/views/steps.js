@@ -50,7 +50,7 @@ export default {
       try {
         shown.made = await makeSecret(api, shown.source, signal);
         await load();
-        announce(say('firstSteps.settingsMadeSecretShown'));
+        announce(say('firstSteps.settingsMade'));
       } catch (error) {
         if (error.name === 'AbortError') return;
         shown.problem = inOneLine(error);
@@ -68,7 +68,7 @@ export default {
           ' ',
           say('firstSteps.soFar', { n: shown.devices }),
           ' ',
-          h('a', { href: addressOf('status') }, say('firstSteps.seeWhereDevicesStand')),
+          h('a', { href: addressOf('status') }, say('firstSteps.seeStatus')),
         );
       }
       const refused = sources.filter((one) => one.lastRefusal);
@@ -152,7 +152,7 @@ export default {
             isMade,
             shown.made
               ? setupPanel(shown.made, chosen, announce)
-              : h('p', { class: 'quiet' }, say('firstSteps.theyAppearHere')),
+              : h('p', { class: 'quiet' }, say('firstSteps.settingsPending')),
           ),
           step(3, 'event', isStored(), waiting()),
         ),

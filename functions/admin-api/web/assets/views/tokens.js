@@ -57,7 +57,7 @@ export default {
         shown.made = (await api.send('addToken', null, asked, { signal })).body;
         Object.assign(typed, { name: '', tags: '' });
         await load();
-        announce(say('tokens.tokenMadeShownOnly'));
+        announce(say('tokens.isMade'));
       });
     };
 
@@ -97,12 +97,12 @@ export default {
         { class: 'filters', 'aria-label': say('tokens.newToken'), 'data-key': 'new', onsubmit: make },
         field(
           'name',
-          say('tokens.whatFor'),
+          say('tokens.whatItIsFor'),
           h('input', { type: 'text', required: true, maxlength: '100', autocomplete: 'off', ...typing('name') }),
         ),
         field(
           'role',
-          say('tokens.whatMayDo'),
+          say('tokens.whatItMayDo'),
           h(
             'select',
             typing('role'),
@@ -111,7 +111,7 @@ export default {
         ),
         field(
           'tags',
-          say('tokens.scopeTagsWithCommas'),
+          say('tokens.tagsLabel'),
           h('input', { type: 'text', autocomplete: 'off', spellcheck: 'false', ...typing('tags') }),
         ),
         h('button', { type: 'submit', class: 'primary' }, say('tokens.makeToken')),
@@ -136,7 +136,7 @@ export default {
                 draw();
               },
             },
-            say('common.iHaveCopied'),
+            say('common.iHaveCopiedIt'),
           ),
         ),
       );
@@ -144,8 +144,8 @@ export default {
     const draw = () => {
       if (signal.aborted) return;
       const columns = [
-        { key: 'name', label: say('tokens.whatFor'), class: 'wrap', render: (one) => one.name },
-        { key: 'role', label: say('tokens.whatMayDo'), render: (one) => ROLES[one.role] },
+        { key: 'name', label: say('tokens.whatItIsFor'), class: 'wrap', render: (one) => one.name },
+        { key: 'role', label: say('tokens.whatItMayDo'), render: (one) => ROLES[one.role] },
         { key: 'scopeTags', label: say('common.scopeTags'), class: 'wrap', render: (one) => one.scopeTags.join(', ') },
         {
           key: 'createdAt',
@@ -183,7 +183,7 @@ export default {
         pageHead(say('view.tokens'), asOf(shown.list.asOf, zone)),
         accountNavigation('tokens'),
         shown.problem ? notice('problem', shown.problem) : null,
-        h('p', { class: 'quiet', 'data-key': 'about' }, say('tokens.programsSendToken')),
+        h('p', { class: 'quiet', 'data-key': 'about' }, say('tokens.about')),
         shown.made ? once(shown.made) : null,
         form(),
         dataTable({

@@ -34,26 +34,26 @@ function numbers(web) {
       tile({
         label: say('webEnrollment.accessRefused'),
         value: count(web.metTheWall),
-        note: say('webEnrollment.onlyRefusedUntilDevice'),
+        note: say('webEnrollment.accessRefusedNote'),
       }),
       tile({
         label: say('webEnrollment.wentOn'),
         value: count(web.wentOn),
-        note: say('webEnrollment.peopleEachOnceDay', { n: web.people }),
+        note: say('webEnrollment.wentOnNote', { n: web.people }),
       }),
       tile({
         label: say('webEnrollment.reachedPortal'),
         value: count(web.reachedPortal),
-        note: say('webEnrollment.signedInToCompany'),
+        note: say('webEnrollment.portalNote'),
       }),
       tile({
         label: say('webEnrollment.reachedEnrollment'),
         value: count(web.reachedEnrollment),
-        note: say('webEnrollment.signedInToMicrosoft'),
+        note: say('webEnrollment.enrollmentNote'),
       }),
     ),
     barList({
-      title: say('webEnrollment.stepsWebBasedEnrollment'),
+      title: say('webEnrollment.stepsTitle'),
       hideTitle: true,
       labelHeading: say('common.step'),
       valueHeading: say('common.people'),
@@ -61,9 +61,9 @@ function numbers(web) {
       rows: web.steps.map((step) => ({
         label: step.title,
         value: step.people,
-        note: step.opens ? null : say('webEnrollment.onlyTogetherWithOne'),
+        note: step.opens ? null : say('webEnrollment.onlyTogether'),
       })),
-      empty: say('webEnrollment.noStepReported'),
+      empty: say('webEnrollment.noStep'),
     }),
   ];
 }
@@ -85,10 +85,10 @@ export function webEnrollmentCard(web) {
       'div',
       { class: 'card-head' },
       h('h2', null, say('webEnrollment.title'), ' ', badge('quiet', say('webEnrollment.beta'))),
-      h('p', { class: 'quiet' }, say('webEnrollment.fromEntrasSign')),
+      h('p', { class: 'quiet' }, say('webEnrollment.about')),
     ),
     web.daysHeard
-      ? h('div', { class: 'stack' }, numbers(web), h('p', { class: 'quiet' }, heard, say('webEnrollment.signInsDoNot')))
-      : h('p', { class: 'quiet' }, say('webEnrollment.notReportedNoSign')),
+      ? h('div', { class: 'stack' }, numbers(web), h('p', { class: 'quiet' }, heard, say('webEnrollment.noEnd')))
+      : h('p', { class: 'quiet' }, say('webEnrollment.notReceived')),
   );
 }
