@@ -123,16 +123,6 @@ function items(session, phase, zone, usual) {
           render: (one) => [one.name ?? one.itemId, h('small', null, espCategory(one.category))],
         },
         {
-          key: 'state',
-          label: say('common.state'),
-          render: (one) => [
-            one.state ? badge(PROGRESS_KINDS[one.state] ?? 'quiet', progressState(one.state)) : NOT_REPORTED,
-            one.errorCode ? h('div', null, h('code', null, one.errorCode)) : null,
-            one.errors > 1 ? h('small', null, say('session.inError', { n: one.errors })) : null,
-          ],
-        },
-        { key: 'tracking', label: say('common.partInSession'), class: 'wrap', render: (one) => tracking(one.tracking) },
-        {
           key: 'took',
           label: say('common.took'),
           numeric: true,
@@ -143,6 +133,16 @@ function items(session, phase, zone, usual) {
             usualTime(usual, one),
           ],
         },
+        {
+          key: 'state',
+          label: say('common.state'),
+          render: (one) => [
+            one.state ? badge(PROGRESS_KINDS[one.state] ?? 'quiet', progressState(one.state)) : NOT_REPORTED,
+            one.errorCode ? h('div', null, h('code', null, one.errorCode)) : null,
+            one.errors > 1 ? h('small', null, say('session.inError', { n: one.errors })) : null,
+          ],
+        },
+        { key: 'tracking', label: say('common.partInSession'), class: 'wrap', render: (one) => tracking(one.tracking) },
         {
           key: 'updatedAt',
           label: say('common.reported'),
