@@ -290,8 +290,22 @@ fn senders_of_one_attempt_complete_each_other() {
     let of = |name: &str| world.coverage.sources.iter().find(|one| one.source.as_deref() == Some(name)).unwrap();
     let counts = |name: &str| (of(name).attempts, of(name).measured, of(name).lacking);
     assert_eq!((counts("jamf"), counts("manager")), ((3, 2, 1), (2, 2, 0)));
-    let gap = "1 of 3 enrollments come from jamf, which reports only the end: no give-ups, no failures, no times.";
+    let gap = "1 of 3 enrollments comes from jamf, which reports only the end: no give-ups, no failures, no times.";
     assert_eq!(world.coverage.sentence.as_deref(), Some(gap));
+}
+
+#[test]
+fn numbers_of_a_sentence_are_written_as_elsewhere() {
+    let jamf = Sender { source: "jamf", reports: reports(&["ends"]) };
+    let enrolled = |device| {
+        let mut event = jamf.event(device, 0, Platform::Ios, step(Kind::Enrolled));
+        (event.time, event.received_at) = (at(BEGIN), at(BEGIN));
+        change(device, vec![event]).unwrap()
+    };
+    let world = World::of(&(1..=1_001).map(enrolled).collect::<Vec<_>>());
+    let gap = "1,001 of 1,001 enrollments come from jamf, which reports only the end: no give-ups, no failures, no times.";
+    assert_eq!(world.coverage.sentence.as_deref(), Some(gap));
+    assert!(world.page.contains(gap));
 }
 
 #[test]

@@ -20,6 +20,7 @@ SELECT $as_of, $time_zone, $day(first) AS "from", $day(last) AS "to", $os, $slic
     WHEN EXISTS (SELECT 1 FROM senders WHERE lacking > 0) THEN (
       SELECT group_concat(sentence, ' ') FROM (
         SELECT sentence FROM senders WHERE lacking > 0 ORDER BY lacking DESC, source LIMIT 3))
-    ELSE 'All ' || initiated || ' enrollments come from senders that together report starts, screens and ends.' END
+    ELSE iif(initiated = 1, 'The one enrollment comes', format('All %,d enrollments come', initiated))
+      || ' from senders that together report starts, screens and ends.' END
     AS sentence
 FROM asked CROSS JOIN started

@@ -205,8 +205,8 @@ const SENDERS: &str = "summed AS (
     FROM summed s),
   senders AS MATERIALIZED (
     SELECT w.*, CASE WHEN lacking > 0 THEN
-      lacking || ' of ' || (SELECT initiated FROM started) || ' enrollments come from ' ||
-      coalesce(source, 'a sender that is not named here') || ', which reports ' || reports || ': ' || lacks || '.' END
+      format('%,d of %,d enrollments %s from %s, which reports %s: %s.', lacking, (SELECT initiated FROM started),
+        iif(lacking = 1, 'comes', 'come'), coalesce(source, 'a sender that is not named here'), reports, lacks) END
       AS sentence
     FROM worded w)";
 

@@ -100,9 +100,10 @@ fn coverage(h: &mut Html, data: &PageData) {
             // A source may be an address, or contain a person's name.
             let name = sender.source.as_deref().filter(|name| plain::source(name)).unwrap_or("a sender not named here");
             h.text(format_args!(
-                "{} of {} enrollments come from {name}, which reports {}: {}. ",
+                "{} of {} enrollments {} from {name}, which reports {}: {}. ",
                 count(sender.lacking),
                 count(coverage.initiated),
+                if sender.lacking == 1 { "comes" } else { "come" },
                 sender.reports,
                 sender.lacks
             ));
