@@ -303,7 +303,8 @@ fn numbers_of_a_sentence_are_written_as_elsewhere() {
         change(device, vec![event]).unwrap()
     };
     let world = World::of(&(1..=1_001).map(enrolled).collect::<Vec<_>>());
-    let gap = "1,001 of 1,001 enrollments come from jamf, which reports only the end: no give-ups, no failures, no times.";
+    let gap =
+        "1,001 of 1,001 enrollments come from jamf, which reports only the end: no give-ups, no failures, no times.";
     assert_eq!(world.coverage.sentence.as_deref(), Some(gap));
     assert!(world.page.contains(gap));
 }

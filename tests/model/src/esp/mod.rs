@@ -316,6 +316,8 @@ struct Begin {
     limit: Option<i64>,
     /// The apps that it lists; `None` if it has no list.
     lists: Option<Vec<(String, bool)>>,
+    /// `source` and `id` of the event that lists them.
+    listed_by: Option<(String, String)>,
     profile: Profile,
 }
 
@@ -349,6 +351,7 @@ fn begin(parts: &[&Part]) -> Begin {
         hybrid: false,
         limit: None,
         lists: None,
+        listed_by: None,
         profile: nobody_chose,
     };
     let is_start = |event: &&PageEvent| matches!(event.what, What::Started { .. });
@@ -365,7 +368,10 @@ fn begin(parts: &[&Part]) -> Begin {
             begin.mode = mode.clone().or(begin.mode);
             begin.hybrid = *hybrid || begin.hybrid;
             begin.limit = limit.or(begin.limit);
-            begin.lists = targeted.clone().or(begin.lists);
+            if targeted.is_some() {
+                begin.lists.clone_from(targeted);
+                begin.listed_by = Some((start.source.clone(), start.id.clone()));
+            }
             begin.profile = profile.clone().unwrap_or(begin.profile);
         }
     }
@@ -467,9 +473,9 @@ fn ends_well(events: &[PageEvent], whole: &[PageEvent], begin: &Begin) -> bool {
     apps > 0
 }
 
-/// Whether this is the `esp.started` whose list of targeted apps counts.
+/// Whether this is the `esp.started` whose list of targeted apps counts. One that does not count may list the same.
 fn lists_targets(event: &PageEvent, begin: &Begin) -> bool {
-    matches!(&event.what, What::Started { targeted: Some(apps), .. } if Some(apps) == begin.lists.as_ref())
+    begin.listed_by.as_ref().is_some_and(|(source, id)| (source, id) == (&event.source, &event.id))
 }
 
 /// Every item known from these events: targeted, listed or reported.
