@@ -1,18 +1,23 @@
 //! The data folder: who can read it, and what happens when a part of it is missing, broken or full.
 
 use serde_json::json;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use vestibule_program_tests::{Client, Folder, enrollment, now};
 
-/// A path and everything under it.
+/// A path and everything under it. What a program that runs removes meanwhile is left out.
 fn all(path: &Path) -> Vec<PathBuf> {
-    let mut found = vec![path.to_owned()];
-    if path.is_dir() {
-        let inside = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
-        found.extend(inside.flat_map(|path| all(&path)));
+    let inside = std::fs::read_dir(path).into_iter().flatten().map(|entry| entry.unwrap().path());
+    std::iter::once(path.to_owned()).chain(inside.flat_map(|path| all(&path))).collect()
+}
+
+/// What was read, unless the file is gone.
+fn there<T>(read: std::io::Result<T>) -> Option<T> {
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        read => Some(read.unwrap()),
     }
-    found
 }
 
 /// Checks that only the owner can use what is there, and that all of `wanted` is.
@@ -22,7 +27,9 @@ fn is_private(folder: &Folder, wanted: &[&str]) {
         assert!(found.contains(&folder.data().join(name)), "{name} is not there: {found:?}");
     }
     for path in found {
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        // The program that runs removes files that it needs for a moment.
+        let Some(found) = there(std::fs::metadata(&path)) else { continue };
+        let mode = found.permissions().mode() & 0o777;
         assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
     }
 }
