@@ -151,6 +151,7 @@ def test_a_session_stands_before_the_usual_one(server, visit, page):
         for row, item in zip(rows.all(), items, strict=True):
             one = of_items[tuple(item[key] for key in keys)]
             has = one["medianMinutes"] is not None
-            said = rf"^usually \d.* \(median of {one['n']:,}\)$" if has else "usually: not reported$"
+            few = rf"^usually: too few \({one['n']}\)$" if one["n"] else "^usually: not reported$"
+            said = rf"^usually \d.* \(median of {one['n']:,}\)$" if has else few
             expect(row.locator("small", has_text=re.compile(said))).to_have_count(1)
             expect(row.locator(".bar-usual")).to_have_count(1 if has and item["beganAt"] else 0)

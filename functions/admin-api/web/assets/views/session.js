@@ -86,17 +86,18 @@ const usualItem = (usual, one) =>
     ({ phase, category, itemId }) => phase === one.phase && category === one.category && itemId === one.itemId,
   );
 
-/** How long it usually takes, and in how many sessions; or that too few reported it. */
+/** How long it usually takes, and in how many sessions; or that too few reported it, or none. */
 function usualTime(usual, one) {
   if (!usual?.items) return null;
-  const found = usualItem(usual, one);
-  const has = found && found.medianMinutes !== null;
+  const { n, medianMinutes } = usualItem(usual, one) ?? { n: 0, medianMinutes: null };
+  if (!n) return h('small', null, say('session.itemUsuallyNotReported'));
+  const of = count(n);
   return h(
     'small',
     null,
-    has
-      ? say('session.itemUsually', { median: minutes(found.medianMinutes), of: count(found.n) })
-      : say('session.itemUsuallyNotReported'),
+    medianMinutes === null
+      ? say('session.itemUsuallyTooFew', { of })
+      : say('session.itemUsually', { median: minutes(medianMinutes), of }),
   );
 }
 

@@ -1299,6 +1299,7 @@ export const sentences = /** @type {const} */ ({
   'session.inError': { one: 'in error {n} time', other: 'in error {n} times' },
   'session.itemUsually': 'usually {median} (median of {of})',
   'session.itemUsuallyNotReported': 'usually: not reported',
+  'session.itemUsuallyTooFew': 'usually: too few ({of})',
   'session.itemsOfPhase': 'Items of {phase}',
   'session.itsAttempt': 'Its attempt',
   'session.later': 'later',
