@@ -109,8 +109,8 @@ pub enum TemplateError {
 }
 
 /// Resources that one machine does not need: permissions, logs, alarms and what shows them, destinations of failures,
-/// names and addresses under which the API and the webhooks are reached, the key of secrets, which here lie in a folder of their own account, and what always
-/// exists here.
+/// names and addresses under which the API and the webhooks are reached, the key of secrets, which here lie in a folder of
+/// their own account, and what always exists here.
 const NOT_NEEDED: [&str; 26] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::ApiMapping",
