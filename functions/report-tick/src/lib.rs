@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_platform::bus::{EXPORT_REQUESTED, Outgoing};
 use vestibule_platform::{BoxError, Bus, Clock, metrics};
-use vestibule_store::{Erasing, ExportReason, ExportRequest, Store, StoreError};
+use vestibule_store::{Erasing, ExportReason, ExportRequest, Store, StoreError, UnderWay};
 
 /// Tenants looked at in parallel.
 const CONCURRENCY: usize = 16;
@@ -108,11 +108,12 @@ impl Tick {
 
     /// The tenants with an erasure that waits for a file.
     async fn erasing(&self, now: Timestamp) -> HashSet<TenantId> {
-        let erasings = self.store.erasings().await.unwrap_or_else(|error| {
+        let UnderWay { erasings, searches, .. } = self.store.erasures_under_way(now).await.unwrap_or_else(|error| {
             tracing::error!(%error, "the erasures under way could not be listed; their files wait for the next tick");
-            Vec::new()
+            UnderWay::default()
         });
-        let oldest = erasings.iter().map(|erasing| (now - erasing.at()).get() / 1_000).max().unwrap_or_default();
+        let begun = erasings.iter().map(Erasing::at).chain(searches.iter().map(|search| search.asked().at));
+        let oldest = begun.map(|at| (now - at).get() / 1_000).max().unwrap_or_default();
         metrics::ERASURE_OPEN_SECONDS.set([], f64::from(u32::try_from(oldest.max(0)).unwrap_or(u32::MAX)));
         let waits = |erasing: &Erasing| !erasing.files_done() && erasing.is_emptied() && !erasing.of_tenant();
         erasings.into_iter().filter(waits).map(|erasing| erasing.tenant).collect()

@@ -14,10 +14,13 @@ use vestibule_archive::Archive;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_host::{HostError, Scrubber};
 use vestibule_platform::{BoxError, Clock, metrics};
-use vestibule_store::{Erasing, Store};
+use vestibule_store::{Erasing, LookBudget, Store, UnderWay};
 
 /// The wait between two looks for something to end. A look at rest is one call of the file system.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// Enrollments at which one search looks before another one goes on: some seconds.
+const SEARCHED_AT_ONCE: usize = 20_000;
 
 /// Which texts of a published event must go.
 type Overwritten = Box<dyn Fn(&Value) -> Vec<String> + Send>;
@@ -42,8 +45,8 @@ pub struct Ended {
 }
 
 impl Ended {
-    fn failed(&mut self, erasing: &Erasing, error: &dyn std::fmt::Display, now: Timestamp) {
-        let (tenant, at) = (&erasing.tenant, erasing.at());
+    /// The erasure of a tenant as of an instant could not be ended.
+    fn failed(&mut self, (tenant, at): (&TenantId, Timestamp), error: &dyn std::fmt::Display, now: Timestamp) {
         tracing::error!(%tenant, %at, %error, "an erasure could not be ended; it is tried again");
         metrics::ERASURES_NOT_ENDED.count(tenant.as_str(), 1, now.millis());
         self.failed.insert(tenant.clone());
@@ -90,8 +93,8 @@ impl Eraser {
         }
     }
 
-    /// Ends the erasures whose files' part is done. `hand_on` returns when the stream has handed on what it holds. One
-    /// that fails does not delay the others.
+    /// Goes on with searches, and ends the erasures whose files' part is done. `hand_on` returns when the stream has
+    /// handed on what it holds. One that fails does not delay the others.
     ///
     /// # Errors
     /// If they can't be listed, or the services fail that all tenants share; the same call continues.
@@ -99,12 +102,22 @@ impl Eraser {
         &self,
         hand_on: impl Fn() -> H,
     ) -> Result<Ended, BoxError> {
-        let (ready, left): (Vec<_>, Vec<_>) = self.store.erasings().await?.into_iter().partition(Erasing::files_done);
-        let mut ended = Ended { open: left.len(), failed: BTreeSet::new() };
-        for erasing in left.iter().filter(|one| !one.of_tenant() && !one.is_emptied() && one.is_due(self.now())) {
-            // Its process has died, or it would have ended that by now.
-            if let Err(error) = self.store.empty_rest(erasing, self.now()).await {
-                ended.failed(erasing, &error, self.now());
+        let UnderWay { erasings, searches, .. } = self.store.erasures_under_way(self.now()).await?;
+        let mut ended = Ended::default();
+        for search in &searches {
+            let mut budget = LookBudget::new(SEARCHED_AT_ONCE, &|| true);
+            let (tenant, at) = (search.tenant(), search.asked().at);
+            // If it ends, the next look finds its job.
+            ended.open += 1;
+            if let Err(error) = self.store.go_on_searching(search, &mut budget, self.now()).await {
+                ended.failed((tenant, at), &error, self.now());
+            }
+        }
+        let (ready, left): (Vec<_>, Vec<_>) = erasings.into_iter().partition(Erasing::files_done);
+        ended.open += left.len();
+        for erasing in left.iter().filter(|one| one.is_to_be_emptied(self.now())) {
+            if let Err(error) = self.store.empty_rest(erasing, &mut LookBudget::unlimited(), self.now()).await {
+                ended.failed((&erasing.tenant, erasing.at()), &error, self.now());
             }
         }
         if ready.is_empty() {
@@ -119,7 +132,7 @@ impl Eraser {
                 Ok(Some(overwritten)) => begun.push((erasing, overwritten)),
                 // Something late was found: a file without it comes first.
                 Ok(None) => {}
-                Err(error) => ended.failed(&erasing, &error, self.now()),
+                Err(error) => ended.failed((&erasing.tenant, erasing.at()), &error, self.now()),
             }
         }
         if begun.is_empty() {
@@ -137,7 +150,7 @@ impl Eraser {
             match self.store.end_erasing_of_table(erasing, self.now()).await {
                 Ok(true) => ended.open -= 1,
                 Ok(false) => {}
-                Err(error) => ended.failed(erasing, &error, self.now()),
+                Err(error) => ended.failed((&erasing.tenant, erasing.at()), &error, self.now()),
             }
         }
         Ok(ended)

@@ -50,8 +50,8 @@ pub use dead_letters::DeadLetter;
 pub use deliveries::{DayLog, Delivery, MOST_NAMES, NEWEST, OTHER, Refusal, Silence, log_day, silence};
 pub use due::{Settled, Settlement};
 pub use erasure::{
-    Erased, Erasing, ErasureRecord, HELD_KINDS, HeldKind, Holds, Kept, KeptAbout, LeftPage, LookBudget, Looked,
-    OlderFiles, REMOVAL, Subject, Tombstones, UnderWay, held_kind,
+    Asked, Begun, Erased, Erasing, ErasureRecord, HELD_KINDS, HeldKind, Holds, Kept, KeptAbout, LeftPage, LookBudget,
+    Looked, OlderFiles, REMOVAL, Search, Subject, Tombstones, UnderWay, held_kind,
 };
 pub use error::StoreError;
 pub use exports::{

@@ -265,7 +265,7 @@ impl Store {
     }
 
     /// The existing sets, by their hashes.
-    async fn web_sets(
+    pub(crate) async fn web_sets(
         &self,
         tenant: &TenantId,
         people: impl Iterator<Item = &Person>,

@@ -153,6 +153,15 @@ macro_rules! with_cases {
                 pages_without_a_job_are_found,
                 steps_that_came_late_leave_the_sums,
                 a_removal_that_was_interrupted_goes_on;
+            erasure_searches:
+                a_search_over_many_runs_finds_what_one_run_does,
+                a_search_that_dies_between_any_two_writes_ends,
+                a_runner_that_is_late_moves_nothing_back,
+                what_comes_while_a_search_is_on_goes_when_it_ends,
+                several_searches_do_each_other_no_harm,
+                an_erasure_of_many_devices_is_emptied_over_many_runs,
+                a_search_goes_with_its_tenant,
+                a_search_is_no_job_to_an_earlier_release;
             web_enrollment:
                 sums_are_what_counting_the_sets_gives,
                 what_does_not_grow_is_not_written,

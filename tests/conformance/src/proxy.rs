@@ -13,6 +13,8 @@ use tokio::sync::oneshot;
 /// What happens to one request.
 #[derive(Debug)]
 pub enum Fault {
+    /// None: it is passed on.
+    Pass,
     /// It is refused for lack of capacity, and the table does not see it.
     Throttle,
     /// It is answered with an internal error, and the table does not see it.
@@ -99,7 +101,7 @@ async fn pass(
             let bytes = forward(&head, &body, upstream).await?;
             client.write_all(&bytes).await
         }
-        None => {
+        Some(Fault::Pass) | None => {
             let bytes = forward(&head, &body, upstream).await?;
             client.write_all(&bytes).await
         }

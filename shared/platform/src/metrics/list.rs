@@ -75,7 +75,8 @@ metrics! {
         "The log names tenant and error. The next sweep and the next export try again.";
     ERASURE_OPEN_SECONDS: Gauge<0>, "vestibule_erasure_open_seconds", [],
         "Age of the oldest erasure that has not ended, as of the last tick of the exports; 0 if there is none.",
-        "Above a day, `doctor` says what it waits for: as a rule for an export that fails.";
+        "Above a day, `doctor` says what it waits for: as a rule for an export that fails. In a large tenant the search \
+         for a person takes some of it.";
     STREAM_LAG_SECONDS: Gauge<0>, "vestibule_stream_lag_seconds", [],
         "Age of the oldest change of the table that was not handed on when last looked.",
         "Above a minute, publications are late: look for errors in the log. On AWS the alarm `EventPublisherBehind` says \

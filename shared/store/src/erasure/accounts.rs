@@ -112,7 +112,7 @@ pub const HELD_KINDS: [HeldKind; 38] = [
     kind("t#*", "notice-sent#*", "a message that was sent, without names", Holds::Nobody, "ends after 90 days"),
     kind("t#*", "notice-dead#*", "a message that was given up, without names", Holds::Nobody, "ends after 35 days"),
     kind("jobs", "*", "a change of settings under way", Holds::Hashes, "ends with the job"),
-    kind("erasing", "*", "an erasure under way", Holds::Hashes, "ends with the job"),
+    kind("erasing", "*", "an erasure under way, or the search before it", Holds::Hashes, "ends with the job"),
     kind("tenants", "*", "a tenant's name", Holds::Nobody, "stays"),
     kind("stream", "*", "who of several processes reads a shard of the stream", Holds::Nobody, "stays"),
     kind("ticks", "*", "when one of several processes last ran a schedule", Holds::Nobody, "stays"),

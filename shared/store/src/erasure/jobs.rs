@@ -10,10 +10,11 @@
 //! opens it again in that moment, either the deletion fails, or the job is written again in the next epoch.
 
 use crate::content::{self, CONTENT, MOST_TRIES, Place};
-use crate::erasure::Segments;
 use crate::erasure::look::Look;
-use crate::erasure::pages::{Content, LeftPage, Of, left, merge, page, pages, pages_of_sets};
+use crate::erasure::pages::{Content, Held, LeftPage, Of, Page, left, merge, page, pages, pages_of_sets};
+use crate::erasure::search::{Search, kept};
 use crate::erasure::web::WebSets;
+use crate::erasure::{ErasureRecord, Segments};
 use crate::item::{s, text};
 use crate::keys::{ItemKey, PK, SK};
 use crate::{CAPACITY, Cause, Store, StoreError};
@@ -24,9 +25,12 @@ use vestibule_domain::{Millis, TenantId, Timestamp};
 
 /// The partition of all jobs.
 pub(super) const JOBS: &str = "erasing";
-/// The table's part begins this long after the tombstones were written: by then no writer holds the tenant as it was, the index lags less, and
-/// the stream's reader has read what was erased.
+/// The table's part begins this long after the tombstones were written: by then no writer holds the tenant as it was,
+/// the index lags less, and the stream's reader has read what was erased.
 const TABLE_AFTER: Millis = Millis::from_minutes(5);
+
+/// A runner empties what nobody has emptied this long after the tombstones were written.
+const EMPTIED_AFTER: Millis = Millis::from_minutes(1);
 
 /// What becomes of older files that name the person or device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +50,12 @@ pub(super) struct Job {
     pub at: Timestamp,
     /// The first page of the items concerned.
     pub items: Segments,
+    /// The erasure's record, until it is written with the items emptied.
+    #[serde(default)]
+    pub record: Option<ErasureRecord>,
+    /// The last of the items that was emptied, as long as not all of them were.
+    #[serde(default)]
+    pub emptied_to: String,
     pub older_files: OlderFiles,
     /// How often something was found that a writer had stored meanwhile.
     #[serde(default)]
@@ -94,6 +104,8 @@ pub struct Erasing {
 pub struct UnderWay {
     /// The erasures of all tenants that have not ended.
     pub erasings: Vec<Erasing>,
+    /// Those before them: who is meant is still searched for.
+    pub searches: Vec<Search>,
     /// Pages that no job names.
     pub left: Vec<LeftPage>,
 }
@@ -130,6 +142,16 @@ impl Erasing {
         self.job.emptied
     }
 
+    /// Whether a runner may empty the items: whoever has begun it has died, or would have ended that by now.
+    pub fn is_to_be_emptied(&self, now: Timestamp) -> bool {
+        !self.job.emptied && !self.job.of_tenant && self.job.known_at.max(self.job.at) + EMPTIED_AFTER <= now
+    }
+
+    /// The record, if it is not written yet.
+    pub fn record(&self) -> Option<&ErasureRecord> {
+        self.job.record.as_ref()
+    }
+
     /// Whether the tenant itself is removed.
     pub fn of_tenant(&self) -> bool {
         self.job.of_tenant
@@ -164,18 +186,28 @@ pub(super) fn place(tenant: &TenantId, id: &str) -> Place {
 }
 
 impl Store {
+    /// Writes a job in the place of a search of this version, or of none. Returns it; `None` if there is another.
     pub(super) async fn put_erasing(
         &self,
         tenant: &TenantId,
         mut job: Job,
         items: &Segments,
         web: Vec<WebSets>,
-    ) -> Result<(), StoreError> {
+        version: u64,
+    ) -> Result<Option<Job>, StoreError> {
         let mut all = pages(items, self.erasure_page).into_iter();
         job.items = all.next().unwrap_or_default();
         let beside: Vec<Content> = all.map(Content::Items).chain(pages_of_sets(web, self.erasure_page)).collect();
-        self.put_pages(job.of(tenant), &beside, job.at).await?;
-        self.change_content(&place(tenant, &job.id), |there: &mut Job| there.clone_from(&job)).await
+        self.put_pages(job.of(tenant), &beside, job.known_at).await?;
+        let place = place(tenant, &job.id);
+        match self.put_content(&place, &job, version).await {
+            // The answer to this very write may have been lost.
+            Err(StoreError::Conflict) => {
+                let (there, at) = self.read_content::<Job>(&place).await?;
+                Ok((at == version + 1 && there == job).then_some(job))
+            }
+            written => written.map(|()| Some(job)),
+        }
     }
 
     /// The erasures of all tenants that have not ended.
@@ -199,6 +231,7 @@ impl Store {
             .expression_attribute_values(":pk", s(JOBS))
             .consistent_read(true);
         let (mut erasings, mut beside) = (BTreeMap::<&str, Erasing>::new(), Vec::new());
+        let mut searches = BTreeMap::<&str, Search>::new();
         let found = self.query(query, Cause::Erase, usize::MAX).await?;
         for item in &found {
             if let Some(page) = page(item) {
@@ -209,6 +242,10 @@ impl Store {
             let Some(tenant) = sk.split_once('#').and_then(|(tenant, _)| TenantId::parse(tenant).ok()) else {
                 continue;
             };
+            if let Some((kept, version)) = kept(item) {
+                searches.insert(sk, Search { tenant, kept, version, paged: Vec::new() });
+                continue;
+            }
             let job = content::read::<Job>(item).0;
             if !job.is_nothing() {
                 let items = job.items.clone();
@@ -216,21 +253,29 @@ impl Store {
             }
         }
         let mut pages_left = Vec::new();
-        for (page, item) in beside {
-            match erasings.get_mut(page.job).filter(|erasing| erasing.job.epoch == page.epoch) {
-                Some(erasing) => match page.content {
-                    Content::Items(items) => merge(&mut erasing.items, items),
-                    Content::Sets(sets) => erasing.web.extend(sets),
-                },
-                None => pages_left.extend(left(item, now)),
+        for (Page { job, epoch, name, held }, item) in beside {
+            let erasing = erasings.get_mut(job).filter(|erasing| erasing.job.epoch == epoch);
+            match (held, erasing, searches.get_mut(job)) {
+                (Held::Job(Content::Items(items)), Some(erasing), _) => merge(&mut erasing.items, items),
+                (Held::Job(Content::Sets(sets)), Some(erasing), _) => erasing.web.extend(sets),
+                // It goes with the job.
+                (Held::Search(_), Some(_), _) => {}
+                (Held::Search(page), None, Some(search)) if search.has_page(name) => search.paged.push(*page),
+                (_, None, _) => pages_left.extend(left(item, now)),
             }
         }
-        Ok(UnderWay { erasings: erasings.into_values().collect(), left: pages_left })
+        let searches = searches.into_values().collect();
+        Ok(UnderWay { erasings: erasings.into_values().collect(), searches, left: pages_left })
     }
 
     /// Records that nothing is left in the table of what was found by this round.
     pub(super) async fn note_emptied(&self, tenant: &TenantId, id: &str, round: u32) -> Result<(), StoreError> {
-        self.change_job(tenant, id, round, |job| job.emptied = true).await
+        self.change_job(tenant, id, round, |job| {
+            job.emptied = true;
+            job.record = None;
+            job.emptied_to.clear();
+        })
+        .await
     }
 
     /// Opens a job again, for items in which something was found. One that has ended meanwhile goes on, in a new epoch.
@@ -260,6 +305,7 @@ impl Store {
             self.put_pages(job.of(&erasing.tenant), &beside, now).await?;
             job.round += 1;
             (job.emptied, job.table_done, job.files_done) = (false, false, false);
+            job.emptied_to.clear();
             job.look.found = true;
             match self.put_content(&place, &job, version).await {
                 Err(StoreError::Conflict) => {}
@@ -347,8 +393,8 @@ impl Store {
         Err(StoreError::Busy)
     }
 
-    /// Deletes an item if it still has this content. Returns whether it did. No version would do: those of an item that is
-    /// written again begin anew, and may come to the same number.
+    /// Deletes an item if it still has this content. Returns whether it did. No version would do: those of an item that
+    /// is written again begin anew, and may come to the same number.
     async fn delete_as_it_was(&self, place: &Place, content: &str) -> Result<bool, StoreError> {
         let delete = self
             .client

@@ -1,6 +1,7 @@
 //! What is kept about a person or a device, for whoever asks for access: exactly what an erasure would erase.
 
 use crate::erasure::Subject;
+use crate::keys::ItemKey;
 use crate::{Store, StoreError, Tenant};
 use std::collections::BTreeSet;
 use vestibule_domain::erasure::Left;
@@ -40,11 +41,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<KeptAbout, StoreError> {
         let found = self.find_all_of(tenant, subject, now).await?;
-        let mut kept = KeptAbout { shared_ids: found.shared_ids.clone(), ..KeptAbout::default() };
-        for key in found.items.keys() {
-            let Some(head) = self.head_at(key).await? else { continue };
+        let Some(key) = self.people_key(&tenant.id).await? else { return Ok(KeptAbout::default()) };
+        let erases = found.erases(key);
+        let shared_ids = found.shared_ids.into_iter().collect();
+        let mut kept = KeptAbout { shared_ids, ..KeptAbout::default() };
+        for name in &found.all.keys {
+            let Some(key) = ItemKey::named(&tenant.id, name) else { continue };
+            let Some(head) = self.head_at(&key).await? else { continue };
             let history = self.complete(&head).await?;
-            kept.devices.push(match history.without(&found) {
+            kept.devices.push(match history.without(&erases) {
                 Left::Everything => continue,
                 Left::Nothing => Kept { history, whole: true },
                 Left::Some(others) => {

@@ -12,7 +12,7 @@ use crate::changes::{ChangePlace, Changes};
 use crate::erasure::jobs::{Job, place};
 use crate::erasure::pages::merge;
 use crate::erasure::web::WebSets;
-use crate::erasure::{Erasing, Segments, Tombstones};
+use crate::erasure::{Erasing, LookBudget, Segments, Tombstones};
 use crate::item::first_bucket;
 use crate::keys::{CHANGE_SHARDS, ItemKey};
 use crate::{Cause, INDEX_LAG, Store, StoreError, Tenant};
@@ -39,48 +39,6 @@ pub enum Looked {
     Found,
     /// The budget is spent; the next run goes on from there.
     Unfinished,
-}
-
-/// How much a run may look at.
-pub struct LookBudget<'b> {
-    left: usize,
-    has_time: &'b (dyn Fn() -> bool + Send + Sync),
-}
-
-impl std::fmt::Debug for LookBudget<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LookBudget").field("left", &self.left).finish_non_exhaustive()
-    }
-}
-
-fn always() -> bool {
-    true
-}
-
-impl<'b> LookBudget<'b> {
-    /// At most so many enrollments, as long as `has_time` says so. A run looks at some at least.
-    pub const fn new(enrollments: usize, has_time: &'b (dyn Fn() -> bool + Send + Sync)) -> Self {
-        Self { left: enrollments, has_time }
-    }
-
-    /// Everything, however long it takes.
-    pub const fn unlimited() -> Self {
-        Self::new(usize::MAX, &always)
-    }
-
-    /// How many enrollments it has left.
-    pub const fn left(&self) -> usize {
-        self.left
-    }
-
-    fn is_spent(&self) -> bool {
-        self.left == 0 || !(self.has_time)()
-    }
-
-    /// How many enrollments the next part has.
-    fn part(&self) -> usize {
-        self.left.clamp(1, PART)
-    }
 }
 
 /// A look under way, as its job keeps it.
@@ -177,17 +135,6 @@ impl Store {
         self.look_once(erasings, budget, true, now).await
     }
 
-    /// Empties the items of an erasure that was interrupted before it had.
-    ///
-    /// # Errors
-    /// As [`erase_rest`](Self::erase_rest).
-    pub async fn empty_rest(&self, erasing: &Erasing, now: Timestamp) -> Result<(), StoreError> {
-        if self.erase_rest(erasing, now).await? {
-            self.note_emptied(&erasing.tenant, &erasing.job.id, erasing.job.round).await?;
-        }
-        Ok(())
-    }
-
     async fn look_once(
         &self,
         erasings: &[Erasing],
@@ -209,7 +156,14 @@ impl Store {
             }
             return Ok(Looked::Clean);
         };
+        for erasing in erasings {
+            // What its own runner has not done comes first.
+            if !self.empty(erasing, budget, now).await? {
+                return Ok(Looked::Unfinished);
+            }
+        }
         let mut oldest = oldest.clone();
+        (oldest.job.emptied, oldest.job.record) = (true, None);
         if oldest.job.look.serves.is_empty() {
             oldest.job.look.serves = erasings.iter().map(|one| one.id().to_owned()).collect();
         }
@@ -250,7 +204,7 @@ impl Store {
         let Some(tombstones) = self.tombstones(&tenant.id, &tenant.settings).await? else { return Ok(Looked::Clean) };
         let mut since_kept = 0;
         loop {
-            let most = budget.part();
+            let most = budget.part(PART);
             let looked_at = match oldest.job.look.at.clone() {
                 At::Items(after) => {
                     let part = members.after(&after, most);
@@ -295,7 +249,7 @@ impl Store {
                 }
                 At::End => return Ok(if oldest.job.look.found { Looked::Found } else { Looked::Clean }),
             };
-            budget.left = budget.left.saturating_sub(looked_at);
+            budget.spend(looked_at);
             since_kept += looked_at;
             if looked_at > 0 && budget.is_spent() {
                 return Ok(Looked::Unfinished);
@@ -325,7 +279,7 @@ impl Store {
                 }
                 concerned => {
                     if let Some(concerned) = concerned? {
-                        merge(&mut late, concerned);
+                        merge(&mut late, concerned.items);
                         named.push(key);
                     }
                 }
@@ -359,12 +313,10 @@ impl Store {
     /// Erases sets of web-based enrollment that came back.
     async fn erase_late_sets(&self, oldest: &mut Erasing, web: &[&WebSets], now: Timestamp) -> Result<(), StoreError> {
         let tenant = oldest.tenant.clone();
-        for sets in web {
-            if self.has_sets(&tenant, sets).await? {
-                self.open_again(oldest, Segments::new(), now).await?;
-                self.erase_sets(&tenant, sets).await?;
-                self.note_emptied(&tenant, &oldest.job.id, oldest.job.round).await?;
-            }
+        if self.has_sets(&tenant, web).await? {
+            self.open_again(oldest, Segments::new(), now).await?;
+            self.erase_sets(&tenant, web).await?;
+            self.note_emptied(&tenant, &oldest.job.id, oldest.job.round).await?;
         }
         Ok(())
     }

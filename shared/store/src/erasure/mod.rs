@@ -1,15 +1,22 @@
 //! Erasing a person or a device: what is theirs leaves the table, and a tombstone refuses what comes of it later
 //! (docs/ERASURE.md).
 //!
-//! The tombstone is written first, then a job, then everything is erased. So whichever step an erasure stops after, the
-//! runner of the jobs ends it (`jobs`), and no writer that reads the tenant from then on brings anything back. The record of
-//! an erasure names nobody: it stays. What kinds of items there are, and whom each may name, is in `accounts`.
+//! Who is meant is searched for first (`search`); what a request has no time for, the runner of the jobs goes on with.
+//! Then the tombstone is written, then a job, then everything is erased. So whichever step an erasure stops after, the
+//! runner of the jobs ends it (`jobs`), and no writer that reads the tenant from then on brings anything back. The
+//! record of an erasure names nobody: it stays. What kinds of items there are, and whom each may name, is in
+//! `accounts`.
 //!
 //! Must stay true: only what happened before the instant of an erasure is erased and refused. An emptied enrollment stays
 //! as an empty item for some days, in the change index, so that readers that hold it learn that it is gone.
 
 mod accounts;
+mod budget;
+mod empty;
 mod find;
+mod finder;
+mod findings;
+mod gather;
 mod jobs;
 mod kept;
 mod look;
@@ -17,16 +24,20 @@ mod mentions;
 mod pages;
 mod pass;
 mod remove;
+mod search;
 mod tombstones;
+mod walk;
 mod web;
 
 pub use accounts::{HELD_KINDS, HeldKind, Holds, held_kind};
+pub use budget::LookBudget;
 pub use jobs::{Erasing, OlderFiles, UnderWay};
 pub use kept::{Kept, KeptAbout};
-pub use look::{LookBudget, Looked};
+pub use look::Looked;
 pub use pages::LeftPage;
 pub(crate) use pages::PAGE_BYTES;
 pub use remove::REMOVAL;
+pub use search::Search;
 pub(crate) use tombstones::Held;
 pub use tombstones::Tombstones;
 
@@ -35,10 +46,9 @@ use crate::formats;
 use crate::item::{Item, item_key, s};
 use crate::keys::{PK, SK, tenant_pk};
 use crate::{CAPACITY, Cause, Store, StoreError, Tenant};
-use jobs::Job;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use vestibule_domain::{Millis, TenantId, Timestamp};
+use vestibule_domain::{TenantId, Timestamp};
 
 /// The sort key's prefix of the records.
 const RECORD: &str = "erasure#";
@@ -69,6 +79,22 @@ impl Subject {
     }
 }
 
+/// A request to erase somebody. It does not say whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    /// The erasure's id.
+    pub id: String,
+    /// Its instant: what happened before is erased.
+    pub at: Timestamp,
+    /// Who asked for it: the id of a token, or `operator`.
+    pub by: String,
+    /// `user` or `device`.
+    pub subject: String,
+    /// What becomes of older files.
+    pub older_files: OlderFiles,
+}
+
 /// What an erasure did. It names nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -95,6 +121,22 @@ pub struct ErasureRecord {
     pub older_files: OlderFiles,
 }
 
+impl From<Asked> for ErasureRecord {
+    fn from(Asked { id, at, by, subject, older_files }: Asked) -> Self {
+        Self { id, at, by, subject, older_files, ..Self::default() }
+    }
+}
+
+/// What became of a request to erase somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Who is meant was found, and is erased; of somebody with more enrollments than there was time for, the runner of
+    /// the jobs empties the rest.
+    Erased(Erased),
+    /// Who is meant is still searched for: the runner of the jobs goes on with it.
+    Searching(Asked),
+}
+
 /// An erasure that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Erased {
@@ -106,7 +148,8 @@ pub struct Erased {
 }
 
 impl Store {
-    /// Erases a person or a device of a tenant as of `now`. `id` is a name that no other erasure has, `by` who asks for it.
+    /// Erases a person or a device of a tenant as of `now`. `id` is a name that no other erasure has, `by` who asks for
+    /// it.
     ///
     /// When this returns, nothing in the table names them any more but the segments of events, which go with the job
     /// ([`erasings`](Self::erasings)), once the stream has handed on what it holds.
@@ -119,50 +162,52 @@ impl Store {
         tenant: &Tenant,
         subject: &Subject,
         older_files: OlderFiles,
-        (id, by): (&str, &str),
+        of: (&str, &str),
         now: Timestamp,
     ) -> Result<Erased, StoreError> {
-        formats::must_have_erasures(tenant.settings.format)?;
-        let began = tokio::time::Instant::now();
-        let found = self.find_all_of(tenant, subject, now).await?;
-        let key = self.people_key(&tenant.id).await?;
-        let key = key.ok_or_else(|| StoreError::Refused("the tenant does not exist".to_owned()))?;
-        let tombstones = Tombstones::new(&tenant.id, key, &found.users, &found.identifiers, now);
-        let mut record = ErasureRecord {
-            id: id.to_owned(),
-            at: now,
-            by: by.to_owned(),
-            subject: subject.kind().to_owned(),
-            unreadable: found.unreadable,
-            older_files,
-            ..ErasureRecord::default()
-        };
-        self.put_record(&tenant.id, &record).await?;
-        self.put_tombstones(&tenant.id, id, &tombstones, now).await?;
-        let items = found.items.iter().map(|(key, segments)| (key.name().to_owned(), segments.clone())).collect();
-        let seconds = i64::try_from(began.elapsed().as_secs()).unwrap_or(i64::MAX);
-        let known_at = now + Millis::from_seconds(seconds);
-        let job = Job { id: id.to_owned(), at: now, known_at, older_files, ..Job::default() };
-        let web = self.sets_that_may_come(tenant, &found.users, now).await?;
-        self.put_erasing(&tenant.id, job, &items, web).await?;
-        for key in found.items.keys() {
-            let Some(erased) = self.erase_item(key, &tenant.settings, &found, now).await? else { continue };
-            record.events += erased.events;
-            if erased.whole {
-                record.enrollments += 1;
-            } else {
-                record.shared += 1;
-            }
+        let budget = &mut LookBudget::unlimited();
+        match self.erase_within(tenant, subject, older_files, of, budget, now).await? {
+            Begun::Erased(erased) => Ok(erased),
+            // A budget that has no end is never spent.
+            Begun::Searching(_) => Err(StoreError::Busy),
         }
-        self.note_emptied(&tenant.id, id, 0).await?;
-        let keys: Vec<_> = found.items.keys().cloned().collect();
-        self.forget_mentions(&tenant.id, &keys).await?;
-        record.web_enrollment_days = self.erase_sign_ins(tenant, &found.users, now).await?;
-        self.put_record(&tenant.id, &record).await?;
-        Ok(Erased { record, shared_ids: found.shared_ids })
     }
 
-    /// The records of a tenant's erasures, newest first, at most `most`.
+    /// The same within a budget: if it does not suffice to find who is meant, the search is written down as it is, and
+    /// the runner of the jobs goes on with it. Until it has ended nothing is erased. The erasure's instant stays `now`.
+    ///
+    /// # Errors
+    /// As [`erase`](Self::erase).
+    pub async fn erase_within(
+        &self,
+        tenant: &Tenant,
+        subject: &Subject,
+        older_files: OlderFiles,
+        (id, by): (&str, &str),
+        budget: &mut LookBudget<'_>,
+        now: Timestamp,
+    ) -> Result<Begun, StoreError> {
+        formats::must_have_erasures(tenant.settings.format)?;
+        let began = tokio::time::Instant::now();
+        let (id, by, subject_kind) = (id.to_owned(), by.to_owned(), subject.kind().to_owned());
+        let asked = Asked { id, at: now, by, subject: subject_kind, older_files };
+        let mut finder = self.begin_search(tenant, subject, asked.clone(), now).await?;
+        if self.search(&mut finder, budget, now).await? != Some(true) {
+            // No other erasure has this name, so nobody else can have written it.
+            return match self.keep_search(&mut finder, now).await? {
+                true => Ok(Begun::Searching(asked)),
+                false => Err(StoreError::Conflict),
+            };
+        }
+        let shared_ids = finder.shared_ids.iter().cloned().collect();
+        let record = finder.record();
+        let erasing = self.conclude(finder, search::after(now, began)).await?.ok_or(StoreError::Conflict)?;
+        self.empty(&erasing, budget, now).await?;
+        Ok(Begun::Erased(Erased { record, shared_ids }))
+    }
+
+    /// The records of a tenant's erasures, newest first, at most `most`. Those under way that have not emptied anything
+    /// have none yet ([`UnderWay`]).
     ///
     /// # Errors
     /// If the table can't be read.

@@ -2,14 +2,18 @@
 //! thousands of devices.
 //!
 //! The first page of items goes into the job's own item. A further page is an item beside it, and so are the sets of
-//! web-based enrollment that the end of an erasure looks at again. Each is named by its content, so that two writers never
-//! replace each other's, and by the job's epoch, which grows if a job that was gone is written again.
+//! web-based enrollment that the end of an erasure looks at again. Each is named by its content, so that two writers
+//! never replace each other's, and by the job's epoch, which grows if a job that was gone is written again. A search,
+//! which comes before the job, has its findings in pages of their own.
 //!
-//! Must stay true: pages are written before what makes them count. Who deletes a job deletes only those of its epoch, after
-//! it; so a job that is written again in that moment keeps all of its own. What is left without a job goes after an hour.
+//! Must stay true: pages are written before what makes them count. Who deletes a job deletes only those of its epoch,
+//! after it; so a job that is written again in that moment keeps all of its own. What is left without a job goes after
+//! an hour. An earlier release, to which a search is nothing, must not take a search's pages for such: they have none
+//! of the attributes by which it knows their age.
 
 use crate::content::{CONTENT, read};
 use crate::erasure::Segments;
+use crate::erasure::findings::Findings;
 use crate::erasure::jobs::JOBS;
 use crate::erasure::web::WebSets;
 use crate::item::{EXPIRES, Item, item_key, n, number, s, text};
@@ -17,6 +21,7 @@ use crate::keys::{PK, SK};
 use crate::{CAPACITY, Cause, Store, StoreError};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use vestibule_domain::plan::KEPT;
 use vestibule_domain::{Millis, TenantId, Timestamp};
 
@@ -24,16 +29,26 @@ use vestibule_domain::{Millis, TenantId, Timestamp};
 pub(crate) const PAGE_BYTES: usize = 300_000;
 /// When a page was written, in milliseconds.
 const WRITTEN: &str = "w";
+/// The same of a search's page.
+const SEARCHED: &str = "sw";
 /// By then whoever wrote a page has also written what makes it count, or has died.
 const LEFT_AFTER: Millis = Millis::from_minutes(60);
 /// What the name of a page of sets begins with; a digest does not.
 const OF_SETS: char = 'w';
+/// What the name of a search's page begins with.
+const OF_SEARCH: char = 's';
 
-/// What a page beside a job has.
+/// What is written beside a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Items(Segments),
     Sets(Vec<WebSets>),
+}
+
+/// What a page has.
+pub(super) enum Held {
+    Job(Content),
+    Search(Box<Findings>),
 }
 
 /// A page as it was read.
@@ -41,7 +56,9 @@ pub(super) struct Page<'i> {
     /// The sort key of its job.
     pub job: &'i str,
     pub epoch: u32,
-    pub content: Content,
+    /// Its own name.
+    pub name: &'i str,
+    pub held: Held,
 }
 
 /// Which job pages belong to.
@@ -128,11 +145,12 @@ fn epoch_of(name: &str) -> (u32, &str) {
 pub(super) fn page(item: &Item) -> Option<Page<'_>> {
     let (job, name) = split(text(item, SK)?)?;
     let (epoch, name) = epoch_of(name);
-    let content = match name.starts_with(OF_SETS) {
-        true => Content::Sets(read(item).0),
-        false => Content::Items(read(item).0),
+    let held = match name.chars().next() {
+        Some(OF_SETS) => Held::Job(Content::Sets(read(item).0)),
+        Some(OF_SEARCH) => Held::Search(Box::new(read(item).0)),
+        _ => Held::Job(Content::Items(read(item).0)),
     };
-    Some(Page { job, epoch, content })
+    Some(Page { job, epoch, name, held })
 }
 
 /// A page that no job names, if it is so old that none is about to.
@@ -140,7 +158,7 @@ pub(super) fn left(item: &Item, now: Timestamp) -> Option<LeftPage> {
     let sk = text(item, SK)?;
     let (job, _) = split(sk)?;
     let tenant = TenantId::parse(job.split_once('#')?.0).ok()?;
-    let written = number(item, WRITTEN).map(Timestamp::from_millis);
+    let written = number(item, WRITTEN).or_else(|| number(item, SEARCHED)).map(Timestamp::from_millis);
     // Earlier releases did not note it: those are as old as the erasure.
     let of_erasure = || number(item, EXPIRES).map(|seconds: i64| Timestamp::from_millis(seconds * 1_000) - KEPT);
     let written = written.or_else(of_erasure)?;
@@ -153,11 +171,25 @@ impl Store {
         for page in pages {
             match page {
                 Content::Items(items) if items.is_empty() => {}
-                Content::Items(items) => self.put_page(of, "", items, now).await?,
-                Content::Sets(sets) => self.put_page(of, &OF_SETS.to_string(), sets, now).await?,
+                Content::Items(items) => {
+                    self.put_page(of, "", items, now).await?;
+                }
+                Content::Sets(sets) => {
+                    self.put_page(of, &OF_SETS.to_string(), sets, now).await?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Writes a page of a search, and returns its name.
+    pub(super) async fn put_findings(
+        &self,
+        of: Of<'_>,
+        findings: &Findings,
+        now: Timestamp,
+    ) -> Result<String, StoreError> {
+        self.put_page(of, &OF_SEARCH.to_string(), findings, now).await
     }
 
     async fn put_page<C: Serialize + Sync>(
@@ -166,18 +198,36 @@ impl Store {
         kind: &str,
         content: &C,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<String, StoreError> {
         let content = serde_json::to_string(content).map_err(|error| StoreError::corrupt(tenant.as_str(), error))?;
         let digest = Sha256::digest(content.as_bytes());
-        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let epoch = if epoch == 0 { String::new() } else { format!("{epoch}.") };
-        let mut item = item_key(JOBS, &format!("{}{epoch}{kind}{name}", beside(tenant, id)));
+        let name = format!("{kind}{digest}");
+        let mut item = item_key(JOBS, &format!("{}{epoch}{name}", beside(tenant, id)));
         item.insert(CONTENT.to_owned(), s(content));
-        item.insert(WRITTEN.to_owned(), n(now.millis()));
-        item.insert(EXPIRES.to_owned(), n((at + KEPT).seconds()));
+        if kind.starts_with(OF_SEARCH) {
+            item.insert(SEARCHED.to_owned(), n(now.millis()));
+        } else {
+            item.insert(WRITTEN.to_owned(), n(now.millis()));
+            item.insert(EXPIRES.to_owned(), n((at + KEPT).seconds()));
+        }
         let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
         let answer = put.return_consumed_capacity(CAPACITY).send().await?;
         self.meter.wrote(Cause::Erase, answer.consumed_capacity.as_slice());
+        Ok(name)
+    }
+
+    /// Deletes the pages of a search that has ended.
+    pub(super) async fn delete_findings(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        names: &BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        for name in names {
+            self.delete(JOBS, &format!("{}{name}", beside(tenant, id))).await?;
+        }
         Ok(())
     }
 

@@ -18,28 +18,31 @@ const TRIES: u32 = 20;
 /// The most refused merges and dead letters that are looked at.
 const MOST_LOOKED: usize = 100_000;
 
-/// What was erased of one item.
-pub(super) struct Erased {
-    /// Whether nothing is left.
-    pub whole: bool,
-    pub events: u64,
+/// What is concerned if something in an item is to be erased.
+pub(super) struct Concerned {
+    /// The items concerned, with their segments: the item itself, and the keys that lead to it.
+    pub items: Segments,
+    /// What the item holds.
+    pub history: History,
+    /// How many events are left; `None` if nothing is.
+    pub left: Option<usize>,
 }
 
 impl Store {
-    /// Erases what an item holds; `None` if nothing of it was to be erased. Other writers may write it meanwhile.
+    /// Erases what an item holds and is to be erased. Other writers may write it meanwhile.
     pub(super) async fn erase_item(
         &self,
         key: &ItemKey,
         settings: &TenantSettings,
         erases: &impl Erases,
         now: Timestamp,
-    ) -> Result<Option<Erased>, StoreError> {
+    ) -> Result<(), StoreError> {
         let mut settings = Cow::Borrowed(settings);
         for attempt in 0..TRIES {
             if attempt > 0 {
                 self.pause(attempt).await;
             }
-            let Some(head) = self.head_at(key).await?.filter(|head| !head.erased) else { return Ok(None) };
+            let Some(head) = self.head_at(key).await?.filter(|head| !head.erased) else { return Ok(()) };
             if head.settings > settings.version {
                 settings = Cow::Owned(self.settings_of(key.tenant()).await?);
             }
@@ -48,18 +51,10 @@ impl Store {
                 completed => completed?,
             };
             let before = head.version;
-            let (left, events) = match history.without(erases) {
-                Left::Everything => return Ok(None),
-                Left::Nothing => (None, history.len()),
-                Left::Some(left) => {
-                    let events = history.len() - left.len();
-                    (Some(left), events)
-                }
-            };
-            let whole = left.is_none();
-            let item = match left {
-                None => emptied(&head, now).to_item()?.0,
-                Some(left) => self.with_only(head, *left, &settings, now).await?,
+            let (item, whole) = match history.without(erases) {
+                Left::Everything => return Ok(()),
+                Left::Nothing => (emptied(&head, now).to_item()?.0, true),
+                Left::Some(left) => (self.with_only(head, *left, &settings, now).await?, false),
             };
             match self.put_head(item, before, Cause::Erase).await? {
                 Written::Overtaken(_) => {}
@@ -67,20 +62,19 @@ impl Store {
                     if whole {
                         self.cut_links(key, &history).await?;
                     }
-                    return Ok(Some(Erased { whole, events: events as u64 }));
+                    return Ok(());
                 }
             }
         }
         Err(StoreError::Busy)
     }
 
-    /// The items that are concerned if something in the item at a key is to be erased, with their segments: itself, and the
-    /// keys that lead to it. `None` if nothing is.
+    /// What is concerned if something in the item at a key is to be erased; `None` if nothing is.
     pub(super) async fn concerned_by(
         &self,
         key: &ItemKey,
         erases: &impl Erases,
-    ) -> Result<Option<Segments>, StoreError> {
+    ) -> Result<Option<Concerned>, StoreError> {
         for attempt in 0..TRIES {
             if attempt > 0 {
                 self.pause(attempt).await;
@@ -90,13 +84,15 @@ impl Store {
                 Err(StoreError::MissingSegment(_)) if attempt + 1 < TRIES => continue,
                 completed => completed?,
             };
-            if history.without(erases) == Left::Everything {
-                return Ok(None);
-            }
+            let left = match history.without(erases) {
+                Left::Everything => return Ok(None),
+                Left::Nothing => None,
+                Left::Some(left) => Some(left.len()),
+            };
             let links = self.links_to(key, &history).await?;
-            let mut concerned: Segments = links.iter().map(|link| (link.name().to_owned(), Vec::new())).collect();
-            concerned.insert(key.name().to_owned(), head.segments);
-            return Ok(Some(concerned));
+            let mut items: Segments = links.iter().map(|link| (link.name().to_owned(), Vec::new())).collect();
+            items.insert(key.name().to_owned(), head.segments);
+            return Ok(Some(Concerned { items, history, left }));
         }
         Err(StoreError::Busy)
     }
@@ -207,8 +203,8 @@ impl Store {
 
     /// Removes what else names items: refused merges, records of the stream that were set aside, and the cursor of
     /// pruning.
-    pub(super) async fn forget_mentions(&self, tenant: &TenantId, keys: &[ItemKey]) -> Result<(), StoreError> {
-        let names = |text: &str| keys.iter().any(|key| key.as_str() == text);
+    pub(super) async fn forget_mentions(&self, tenant: &TenantId, items: &BTreeSet<String>) -> Result<(), StoreError> {
+        let names = |text: &str| items.contains(text);
         for refused in self.refused_merges(tenant, MOST_LOOKED).await? {
             let kept = refused.kept.as_ref().map_or("-", ItemKey::as_str);
             if names(refused.other.as_str()) || names(kept) {

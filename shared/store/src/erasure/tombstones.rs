@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use vestibule_domain::about::About;
 use vestibule_domain::erasure::{Erases, deciding, user_name};
@@ -32,7 +32,7 @@ const BYTES: usize = 16;
 const MOST_REMEMBERED: usize = 1_000;
 
 /// A keyed hash of a name.
-type Hash = [u8; BYTES];
+pub(super) type Hash = [u8; BYTES];
 
 /// What is erased of a tenant.
 #[derive(Clone, Debug)]
@@ -57,23 +57,18 @@ impl Held {
 }
 
 impl Tombstones {
-    fn none(tenant: &TenantId, key: Secret) -> Self {
+    pub(super) fn none(tenant: &TenantId, key: Secret) -> Self {
         Self { tenant: tenant.clone(), key, until: HashMap::new() }
     }
 
-    /// Of these users and devices, as of `at`.
-    pub(super) fn new(
-        tenant: &TenantId,
-        key: Secret,
-        users: &BTreeSet<String>,
-        identifiers: &BTreeSet<Identifier>,
-        at: Timestamp,
-    ) -> Self {
-        let mut tombstones = Self::none(tenant, key);
-        let hashes = users.iter().map(|user| tombstones.of_user(user));
-        let hashes: Vec<Hash> = hashes.chain(identifiers.iter().map(|one| tombstones.of_device(one))).collect();
-        tombstones.until.extend(hashes.into_iter().map(|hash| (hash, at)));
-        tombstones
+    /// Adds those of names and identifiers that were hashed with the same key, as of `at`.
+    pub(super) fn add(&mut self, hashes: impl IntoIterator<Item = Hash>, at: Timestamp) {
+        self.until.extend(hashes.into_iter().map(|hash| (hash, at)));
+    }
+
+    /// Whether there is one of this name or identifier.
+    pub(super) fn has(&self, hash: &Hash) -> bool {
+        self.until.contains_key(hash)
     }
 
     fn hash(&self, kind: &str, value: &str) -> Hash {
@@ -92,11 +87,11 @@ impl Tombstones {
         hash
     }
 
-    fn of_user(&self, name: &str) -> Hash {
+    pub(super) fn of_user(&self, name: &str) -> Hash {
         self.hash("user", &user_name(name))
     }
 
-    fn of_device(&self, identifier: &Identifier) -> Hash {
+    pub(super) fn of_device(&self, identifier: &Identifier) -> Hash {
         self.hash(&format!("device {}", identifier.kind as u8), &identifier.value)
     }
 
@@ -132,8 +127,8 @@ impl Erases for Tombstones {
 }
 
 impl Store {
-    /// The tenant's tombstones; `None` if nothing was ever erased, which costs nothing. `settings` must be the tenant's, as
-    /// they were read with it.
+    /// The tenant's tombstones; `None` if nothing was ever erased, which costs nothing. `settings` must be the
+    /// tenant's, as they were read with it.
     ///
     /// # Errors
     /// If the table can't be read.
@@ -178,8 +173,8 @@ impl Store {
         Ok(Some(read))
     }
 
-    /// Which of these sign-ins happened before their person was erased. What this process remembers of sets from before an
-    /// erasure that it learns of now, it forgets: the sets of who was erased are no more.
+    /// Which of these sign-ins happened before their person was erased. What this process remembers of sets from before
+    /// an erasure that it learns of now, it forgets: the sets of who was erased are no more.
     ///
     /// # Errors
     /// If the table can't be read.
@@ -203,7 +198,9 @@ impl Store {
         tombstones: &Tombstones,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let hashes: Vec<Hash> = tombstones.until.keys().copied().collect();
+        let mut hashes: Vec<Hash> = tombstones.until.keys().copied().collect();
+        // Two runners may write them, and each page must have the same whoever writes it.
+        hashes.sort_unstable();
         for (page, hashes) in hashes.chunks((self.erasure_page / BYTES).max(1)).enumerate() {
             let mut item: Item = item_key(&tenant_pk(tenant), &format!("{TOMBSTONE}{id}#{page}"));
             item.insert(DATA.to_owned(), AttributeValue::B(Blob::new(hashes.concat())));

@@ -1,12 +1,12 @@
 //! Erases a person's steps of web-based enrollment: the sets are found by the keyed hashes of all days on which there
 //! may be one.
 //!
-//! A writer that knows nothing of the erasure may store sets meanwhile. So the job keeps the hashes of those that it could
-//! write, and the look at its end erases them. A set has no times: one of the erasure's own day goes then, too, with the
-//! steps that were made between the erasure and the look.
+//! A writer that knows nothing of the erasure may store sets meanwhile. So the job keeps the hashes of those that were
+//! there and of those that such a writer could write, and the look at its end erases them. A set has no times: one of
+//! the erasure's own day goes then, too, with the steps that were made between the erasure and the look.
 
 use crate::web_enrollment::{Person, STAYS};
-use crate::{SIGN_INS_TAKEN_FOR, Store, StoreError, Tenant};
+use crate::{Consistency, SIGN_INS_TAKEN_FOR, Store, StoreError, Tenant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -49,19 +49,6 @@ impl WebSets {
 }
 
 impl Store {
-    pub(super) async fn erase_sign_ins(
-        &self,
-        tenant: &Tenant,
-        users: &BTreeSet<String>,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        if users.is_empty() {
-            return Ok(0);
-        }
-        let people = self.people_of(&tenant.id, users, &days_with_sets(tenant, now)).await?;
-        self.erase_people(&tenant.id, people).await
-    }
-
     pub(super) async fn sign_ins_of(
         &self,
         tenant: &Tenant,
@@ -74,39 +61,55 @@ impl Store {
         }
     }
 
-    /// The sets of these people that a writer that knows of no erasure could write: those of the days of which it takes
-    /// sign-ins, up to the day of `now`.
-    pub(super) async fn sets_that_may_come(
+    /// The sets of a person that an erasure as of `at` takes: those that are there, and those of the days of which a
+    /// writer that knows of no erasure takes sign-ins, up to the day of `at`. Also how many are there `now`.
+    pub(super) async fn web_sets_of(
         &self,
-        tenant: &Tenant,
-        users: &BTreeSet<String>,
-        now: Timestamp,
-    ) -> Result<Vec<WebSets>, StoreError> {
-        let today = now.day(tenant.settings.time_zone);
+        tenant: &TenantId,
+        user: &str,
+        (at, now): (Timestamp, Timestamp),
+    ) -> Result<(Vec<WebSets>, u64), StoreError> {
+        let Some(tenant) = self.tenant(tenant).await? else { return Ok((Vec::new(), 0)) };
+        let user = BTreeSet::from([user.to_owned()]);
+        let today = at.day(tenant.settings.time_zone);
         // Two days more, since the zone may have been another.
         let taken_for = i32::try_from(SIGN_INS_TAKEN_FOR.get() / 86_400_000).unwrap_or(i32::MAX).saturating_add(2);
-        let days: Vec<Day> = (-taken_for..=0).map(|day| today.plus(day)).collect();
-        let mut all = Vec::with_capacity(users.len());
-        for user in users {
-            let people = self.people_of(&tenant.id, &BTreeSet::from([user.clone()]), &days).await?;
-            let of_platform = |platform: &Platform| {
-                let hashes = people.iter().filter(|person| person.platform == *platform).map(|person| person.hash);
-                (platform.name().to_owned(), URL_SAFE_NO_PAD.encode(hashes.collect::<Vec<_>>().concat()))
-            };
-            let from = days.first().map_or(0, |day| day.get());
-            all.push(WebSets { from, hashes: Platform::ALL.iter().map(of_platform).collect() });
-        }
-        Ok(all)
+        let from = today.plus(-taken_for);
+        let days: Vec<Day> = (0..=taken_for).map(|day| from.plus(day)).collect();
+        let people = self.people_of(&tenant.id, &user, &days).await?;
+        let of_platform = |platform: &Platform| {
+            let hashes = people.iter().filter(|person| person.platform == *platform).map(|person| person.hash);
+            (platform.name().to_owned(), URL_SAFE_NO_PAD.encode(hashes.collect::<Vec<_>>().concat()))
+        };
+        let mut sets = vec![WebSets { from: from.get(), hashes: Platform::ALL.iter().map(of_platform).collect() }];
+        let mut days = days_with_sets(&tenant, at);
+        // On a later day those of that day were made after the erasure.
+        days.retain(|day| *day <= today || now.day(tenant.settings.time_zone) <= today);
+        let people = self.people_of(&tenant.id, &user, &days).await?;
+        let there = self.web_sets(&tenant.id, people.iter(), Consistency::Strong).await?;
+        let is_there = |person: &&Person| there.contains_key(&person.hash);
+        sets.extend(people.iter().filter(is_there).map(|Person { hash, platform, day }| WebSets {
+            from: day.get(),
+            hashes: vec![(platform.name().to_owned(), URL_SAFE_NO_PAD.encode(hash))],
+        }));
+        Ok((sets, there.len() as u64))
     }
 
     /// Whether there is any of these sets.
-    pub(super) async fn has_sets(&self, tenant: &TenantId, sets: &WebSets) -> Result<bool, StoreError> {
-        self.any_set(tenant, &sets.people()).await
+    pub(super) async fn has_sets(&self, tenant: &TenantId, sets: &[&WebSets]) -> Result<bool, StoreError> {
+        self.any_set(tenant, &people(sets)).await
     }
 
-    pub(super) async fn erase_sets(&self, tenant: &TenantId, sets: &WebSets) -> Result<u64, StoreError> {
-        self.erase_people(tenant, sets.people()).await
+    pub(super) async fn erase_sets(&self, tenant: &TenantId, sets: &[&WebSets]) -> Result<(), StoreError> {
+        self.erase_people(tenant, people(sets)).await?;
+        Ok(())
     }
+}
+
+/// Whom these sets are of, each once.
+fn people(sets: &[&WebSets]) -> Vec<Person> {
+    let all: BTreeSet<Person> = sets.iter().flat_map(|sets| sets.people()).collect();
+    all.into_iter().collect()
 }
 
 /// The days on which there may be a set.

@@ -8,6 +8,7 @@ pub mod deliveries;
 pub mod due;
 pub mod erasure;
 pub mod erasure_jobs;
+pub mod erasure_searches;
 pub mod events;
 pub mod faults;
 pub mod formats;

@@ -156,6 +156,22 @@ async fn erasures(app: &App, now: Timestamp) -> Result<Vec<Finding>, BoxError> {
             "the next sweep deletes them; they have hashes, and no names. If they stay, see its log for the reason",
         ));
     }
+    for search in under_way.searches {
+        let (runner, action) = match app.is_served() {
+            Some(false) => ("`vestibule serve`", "start it"),
+            Some(true) => ("the running `vestibule serve`", "if it stays, see its log for the reason"),
+            None => ("the stack's sweep", "if it stays, see the log of the function abandonment-sweep"),
+        };
+        let (tenant, at) = (search.tenant(), search.asked().at);
+        let looked = plural(search.enrollments_looked_at(), "enrollment was read", "enrollments were read");
+        found.push(open_erasure(
+            &format!("an erasure of {tenant}"),
+            at,
+            &format!("{runner}, which searches for whom it is about: {looked} so far"),
+            action.to_owned(),
+            now,
+        ));
+    }
     for erasing in under_way.erasings {
         let tenant = &erasing.tenant;
         let (waits_for, action) = if erasing.of_tenant() && (!erasing.files_done() || app.is_served().is_none()) {
@@ -185,23 +201,27 @@ async fn erasures(app: &App, now: Timestamp) -> Result<Vec<Finding>, BoxError> {
             };
             (waits_for, format!("`vestibule export {tenant}` makes that file now, or says why it can't"))
         };
-        let minutes = (now - erasing.at()).get().max(0) / 60_000;
         let what = if erasing.of_tenant() { "the removal" } else { "an erasure" };
-        let age = match minutes {
-            0..120 => plural(minutes.unsigned_abs(), "minute", "minutes"),
-            _ => plural(minutes.unsigned_abs() / 60, "hour", "hours"),
-        };
-        let at = instant(erasing.at());
-        let says = format!("{what} of {tenant} of {at} has not ended after {age}: it waits for {waits_for}");
-        found.push(match minutes < MOST_MINUTES {
-            true => Finding::look("erasures", says, action),
-            false => Finding::failed("erasures", says, action),
-        });
+        found.push(open_erasure(&format!("{what} of {tenant}"), erasing.at(), &waits_for, action, now));
     }
     if found.is_empty() {
         found.push(Finding::fine("erasures", "all have ended"));
     }
     Ok(found)
+}
+
+/// An erasure that was asked for at an instant and has not ended.
+fn open_erasure(what: &str, at: Timestamp, waits_for: &str, action: String, now: Timestamp) -> Finding {
+    let minutes = (now - at).get().max(0) / 60_000;
+    let age = match minutes {
+        0..120 => plural(minutes.unsigned_abs(), "minute", "minutes"),
+        _ => plural(minutes.unsigned_abs() / 60, "hour", "hours"),
+    };
+    let says = format!("{what} of {} has not ended after {age}: it waits for {waits_for}", instant(at));
+    match minutes < MOST_MINUTES {
+        true => Finding::look("erasures", says, action),
+        false => Finding::failed("erasures", says, action),
+    }
 }
 
 /// What nobody takes any more: events of the bus that a function kept refusing, and damaged objects.
