@@ -10,7 +10,7 @@ use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_host::dynamodb::{DynamoDb, create_table};
 use vestibule_host::{Services, Template};
 use vestibule_platform::Clock;
-use vestibule_store::{OlderFiles, Store, Subject};
+use vestibule_store::{Begun, LookBudget, OlderFiles, Store, Subject};
 use vestibule_webhook::Received;
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
 
@@ -92,6 +92,56 @@ async fn a_large_tenant_is_looked_at_over_several_runs() {
     let changed = store.changed_since(&id, None, Millis::new(0)).await.unwrap();
     let all = store.load(&changed, minute(60)).await.unwrap().all().unwrap();
     assert_eq!(all.len(), OTHERS, "with the first of all, and without hers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_request_had_no_time_to_find_is_searched_for_over_several_runs() {
+    let engine = DynamoDb::start(None).unwrap();
+    let client = Services::new().unwrap().with_table(&engine).clients().dynamodb;
+    create_table(&client, &Template::embedded().unwrap().table, TABLE).await.unwrap();
+    let store = Store::new(client.clone(), TABLE);
+    first(&store, &client).await;
+    let id = TenantId::parse("tenant-00000").unwrap();
+    let tenant = store.tenant(&id).await.unwrap().unwrap();
+    for number in 0..OTHERS {
+        let user = if number == 30 { "adele@contoso.example" } else { "cleo@contoso.example" };
+        store_event(&store, &id, &tenant.settings, &format!("SERIAL-{number}"), user).await;
+    }
+    let adele = Subject::User("adele@contoso.example".to_owned());
+    let mut budget = LookBudget::new(1, &|| true);
+    let begun =
+        store.erase_within(&tenant, &adele, OlderFiles::Rebuild, ("x", "tester"), &mut budget, minute(12)).await;
+    assert!(matches!(begun.unwrap(), Begun::Searching(_)));
+    let at_first = store.erasures_under_way(minute(12)).await.unwrap().searches;
+    let run = async |minutes: i64, deadline, erases: bool| {
+        let clock = Clock::driven(move || minute(minutes).millis());
+        let sweep = Sweep::new(Store::new(client.clone(), TABLE), clock).with_looks(10);
+        let sweep = if erases { sweep } else { sweep.without_erasures() };
+        sweep.run_until(deadline).await.unwrap();
+    };
+    run(13, Some(minute(13) + Millis::from_seconds(15)), true).await;
+    run(13, None, false).await;
+    let unchanged = store.erasures_under_way(minute(13)).await.unwrap().searches;
+    assert_eq!(unchanged, at_first, "a run begins nothing that it may not finish, and leaves to others what is theirs");
+    let mut runs = 0;
+    while store.erasures(&id, 10).await.unwrap().is_empty() {
+        runs += 1;
+        assert!(runs < 20, "each run goes on where the one before stopped");
+        run(13 + runs, Some(minute(14 + runs)), true).await;
+    }
+    // A page of ten of each of the four shards in a run, and one more run that empties.
+    assert!((2..=7).contains(&runs), "{runs} runs");
+    let records = store.erasures(&id, 10).await.unwrap();
+    assert_eq!((records[0].enrollments, records[0].events, records[0].at), (1, 1, minute(12)));
+    assert!(store.erasings().await.unwrap().iter().all(|one| one.is_emptied() && one.files_done()), "it has no file");
+    // Then the look for what came meanwhile, as after any erasure.
+    for minutes in 40..60 {
+        run(minutes, None, true).await;
+    }
+    assert_eq!(store.erasings().await.unwrap(), []);
+    assert!(!said(&client).await.contains("erasing"));
+    let changed = store.changed_since(&id, None, Millis::new(0)).await.unwrap();
+    assert_eq!(store.load(&changed, minute(60)).await.unwrap().all().unwrap().len(), OTHERS, "with the first of all");
 }
 
 #[tokio::test(flavor = "multi_thread")]

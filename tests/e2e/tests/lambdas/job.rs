@@ -5,17 +5,21 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::identity::IdentifierKind;
-use vestibule_domain::{Identifier, Millis, TenantSettings, Timestamp};
+use vestibule_domain::web_enrollment::{SignIn, WebStep, WebSteps};
+use vestibule_domain::{Identifier, Millis, Platform, TenantSettings, Timestamp};
 use vestibule_e2e::{Answer, Tenancy, event_at, now, reading, send};
 use vestibule_graph_tests::{Fake, device, pending};
 use vestibule_notices::mute::Mute;
 use vestibule_notices::{Channel, Keys, Policy as Messages, Rule, To, Watch};
 use vestibule_permissions::{Grant, Judged, Policy};
 use vestibule_platform::credentials::{new_browser_session, token_hash};
-use vestibule_store::{BrowserSession, Credential, OlderFiles, PullApp, Secret, SourceSecret, Store, Subject};
+use vestibule_store::{
+    Begun, BrowserSession, Credential, DeadLetter, LookBudget, OlderFiles, PullApp, Secret, SourceSecret, Store,
+    Subject, log_day,
+};
 
 /// Functions (`*` is any), statements, what of them the job does not use (`*` is all), and why it is allowed.
-const UNUSED: [(&str, &str, &str, &str); 9] = [
+const UNUSED: [(&str, &str, &str, &str); 8] = [
     ("*", "Logs", "*", "Lambda writes the logs, under the function's role"),
     ("*", "DeadLetters", "*", "Lambda sends what failed, under the function's role"),
     ("event-publisher", "Stream", "*", "Lambda reads the stream, under the function's role"),
@@ -23,12 +27,6 @@ const UNUSED: [(&str, &str, &str, &str); 9] = [
     ("enrollment-events", "Table", "dynamodb:DeleteItem", "cuts a link that another writer left behind"),
     ("esp-status", "Table", "dynamodb:DeleteItem", "cuts a link that another writer left behind"),
     ("report-export", "Reports", "s3:AbortMultipartUpload", "ends an upload that failed on its way"),
-    (
-        "abandonment-sweep",
-        "ErasedSteps",
-        "*",
-        "deletes steps of web-based enrollment that came while a person was erased",
-    ),
     ("admin-api", "ErasedMentions", "erasing", "ends an erasure whose part in the table the sweep ended meanwhile"),
 ];
 
@@ -277,6 +275,43 @@ async fn sweeps(place: &impl Place, tenancy: &Tenancy) {
         (!is_due && place.store().refolds().await.unwrap().is_empty()).then_some(())
     };
     place.settles("changed settings are applied, and the erasure has ended in the table", is_done).await;
+    searches(place, tenancy).await;
+}
+
+/// A person whom a request had no time to find, with a device that was refused a merge and a change that was set aside, and
+/// with a sign-in.
+async fn searches(place: &impl Place, tenancy: &Tenancy) {
+    const CLEO: &str = "cleo@contoso.example";
+    let of = |serial: &str, user: &str, minutes| {
+        let device = json!({"serialNumber": serial, "udid": "u-cleo"});
+        let data = json!({"device": device, "platform": "ios", "user": {"principalName": user}});
+        let mut event = event_at("enrollment.started", "", minutes, &data);
+        event["id"] = json!(serial);
+        event
+    };
+    let [hook, _] = HOOKS;
+    hook.hears(place, tenancy, &[of("S-CLEO", CLEO, 30)]).await;
+    hook.hears(place, tenancy, &[of("S-OTHER", "ben@contoso.example", 20)]).await;
+    let store = place.store();
+    let item = key(place, tenancy, "s-cleo").await;
+    let letter = DeadLetter { sequence_number: "222".into(), item, reason: "broken".into(), at: ago(1) };
+    store.put_dead_letter(&letter).await.unwrap();
+    let steps = WebSteps::of(WebStep::PortalSignIn, true);
+    let sign_in = SignIn { user_id: CLEO.into(), platform: Platform::Ios, at: ago(60), steps };
+    let day = log_day(sign_in.at);
+    store.add_sign_ins(&tenancy.tenant.id, &[(sign_in, day)], Millis::from_days(90)).await.unwrap();
+    let tenant = store.tenant(&tenancy.tenant.id).await.unwrap().unwrap();
+    let (subject, of) = (Subject::User(CLEO.into()), ("2", "operator"));
+    let mut budget = LookBudget::new(1, &|| true);
+    let begun = store.erase_within(&tenant, &subject, OlderFiles::Rebuild, of, &mut budget, now()).await.unwrap();
+    assert!(matches!(begun, Begun::Searching(_)), "{begun:?}");
+    let is_done = async || {
+        place.invoke("abandonment-sweep", &scheduled()).await;
+        let records = store.erasures(&tenancy.tenant.id, 10).await.unwrap();
+        records.into_iter().find(|record| record.id == "2")
+    };
+    let record = place.settles("who was searched for is erased", is_done).await;
+    assert_eq!((record.enrollments, record.web_enrollment_days), (1, 1));
 }
 
 async fn pulls(place: &mut impl Place, tenancy: &Tenancy) -> Fake {
