@@ -1,21 +1,39 @@
 //! Erasing persons and devices, the list of erasures, and what is kept about somebody (docs/ERASURE.md).
+//!
+//! A request searches for whom to erase as long as it may take. A search that needs longer is written down, and whoever
+//! ends erasures goes on with it: the answer says that nobody knows yet how much it is.
 
 use crate::query::invalid;
 use crate::{Api, Call, store_problem};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::time::Duration;
 use vestibule_domain::web_enrollment::{WebStep, WebSteps};
-use vestibule_domain::{Timestamp, fold};
+use vestibule_domain::{Millis, Timestamp, fold};
 use vestibule_platform::credentials::random;
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
-use vestibule_store::{Credential, Erasing, Kept, KeptAbout, OlderFiles, StoreError, Subject, Tenant};
+use vestibule_store::{
+    Asked, Begun, Credential, Erasing, Kept, KeptAbout, LookBudget, OlderFiles, Search, StoreError, Subject, Tenant,
+    UnderWay,
+};
 
 /// Longest name of a person or a device.
 const MOST_BYTES: usize = 512;
 /// Most erasures listed.
 const MOST_LISTED: usize = 500;
+
+/// How long a request searches where nothing says how long it may take: proxies wait for a minute.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What is left of an invocation for what follows a search that has ended.
+const TO_ERASE: Duration = Duration::from_secs(8);
+/// The members of a record that a search finds out.
+const COUNTS: [&str; 5] = ["enrollments", "shared", "events", "webEnrollmentDays", "unreadable"];
+
+/// The time that a request has until its invocation ends.
+#[derive(Clone, Copy)]
+pub(crate) struct TimeLeft(pub Duration);
 
 /// The person or device of a request; else the member that is wrong, and why.
 fn subject(user: Option<&str>, device: Option<&str>) -> Result<Subject, (&'static str, &'static str)> {
@@ -64,13 +82,28 @@ impl Api {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         let by = asker(call);
-        let erased = store.erase(&call.tenant, &subject, older_files, (id.as_str(), by.as_str()), call.now).await;
-        let erased = erased.map_err(|error| match error {
+        let left = call.request.extensions().get::<TimeLeft>();
+        let within = left.map_or(PATIENCE, |left| left.0.saturating_sub(TO_ERASE));
+        let until = call.now + Millis::new(i64::try_from(within.as_millis()).unwrap_or(i64::MAX));
+        let has_time = || Timestamp::from_millis(self.clock.now_millis()) < until;
+        let mut budget = LookBudget::new(self.searches, &has_time);
+        let of = (id.as_str(), by.as_str());
+        let begun = store.erase_within(&call.tenant, &subject, older_files, of, &mut budget, call.now).await;
+        let begun = begun.map_err(|error| match error {
             error @ StoreError::Older { .. } => {
                 Problem::new(StatusCode::CONFLICT, "Nobody can be erased yet").detail(format!("{error}."))
             }
             error => store_problem(error),
         })?;
+        let erased = match begun {
+            Begun::Erased(erased) => erased,
+            Begun::Searching(asked) => {
+                let erasure = shown_without_counts(&asked)?;
+                let body =
+                    json!({"asOf": call.now.to_string(), "erasure": erasure, "searching": true, "sharedIds": null});
+                return Ok(answer(StatusCode::ACCEPTED, &body));
+            }
+        };
         let is_ours = |one: &Erasing| one.tenant == call.tenant.id && one.id() == id;
         for erasing in store.erasings().await.map_err(store_problem)?.iter().filter(|one| is_ours(one)) {
             if !store.end_erasing_without_files(erasing, call.now).await.map_err(store_problem)? {
@@ -78,20 +111,36 @@ impl Api {
                 self.request_export(call, true).await?;
             }
         }
+        let erasure = shown(&erased.record)?;
+        let shared_ids = erased.shared_ids;
         let body =
-            json!({"asOf": call.now.to_string(), "erasure": shown(&erased.record)?, "sharedIds": erased.shared_ids});
+            json!({"asOf": call.now.to_string(), "erasure": erasure, "searching": false, "sharedIds": shared_ids});
         Ok(answer(StatusCode::ACCEPTED, &body))
     }
 
     pub(crate) async fn list_erasures(&self, call: &Call) -> Result<HttpResponse, Problem> {
         let store = self.archive.store();
-        let records = store.erasures(&call.tenant.id, MOST_LISTED).await.map_err(store_problem)?;
-        let open = store.erasings().await.map_err(store_problem)?;
-        let open: HashSet<&str> = open.iter().filter(|one| one.tenant == call.tenant.id).map(|one| one.id()).collect();
+        // In this order: an erasure that ends meanwhile is in the records, if it is no more under way.
+        let UnderWay { erasings, searches, .. } = store.erasures_under_way(call.now).await.map_err(store_problem)?;
+        let open: Vec<_> = erasings.iter().filter(|one| one.tenant == call.tenant.id).collect();
+        let mut records = store.erasures(&call.tenant.id, MOST_LISTED).await.map_err(store_problem)?;
+        let written: HashSet<String> = records.iter().map(|record| record.id.clone()).collect();
+        // Those whose record follows.
+        records.extend(open.iter().filter_map(|one| one.record()).filter(|one| !written.contains(&one.id)).cloned());
+        let is_open =
+            |id: &str| open.iter().any(|one| one.id() == id) || searches.iter().any(|search| search.asked().id == id);
         let mut erasures = Vec::with_capacity(records.len());
         for record in &records {
-            erasures.push(json!({"erasure": shown(record)?, "ended": !open.contains(record.id.as_str())}));
+            let shown = json!({"erasure": shown(record)?, "searching": false, "ended": !is_open(&record.id)});
+            erasures.push(((record.at, record.id.clone()), shown));
         }
+        let is_ours = |one: &&Search| *one.tenant() == call.tenant.id && !written.contains(&one.asked().id);
+        for asked in searches.iter().filter(is_ours).map(Search::asked) {
+            let shown = json!({"erasure": shown_without_counts(asked)?, "searching": true, "ended": false});
+            erasures.push(((asked.at, asked.id.clone()), shown));
+        }
+        erasures.sort_by(|(one, _), (other, _)| other.cmp(one));
+        let erasures: Vec<Value> = erasures.into_iter().take(MOST_LISTED).map(|(_, shown)| shown).collect();
         Ok(answer(StatusCode::OK, &json!({"asOf": call.now.to_string(), "erasures": erasures})))
     }
 
@@ -118,6 +167,16 @@ fn asker(call: &Call) -> String {
 fn shown(record: &vestibule_store::ErasureRecord) -> Result<Value, Problem> {
     let mut shown = serde_json::to_value(record).map_err(|_| Problem::internal())?;
     shown["at"] = json!(record.at.to_string());
+    Ok(shown)
+}
+
+/// What was asked, as the API shows it as long as nobody knows how much it is.
+fn shown_without_counts(asked: &Asked) -> Result<Value, Problem> {
+    let mut shown = serde_json::to_value(asked).map_err(|_| Problem::internal())?;
+    shown["at"] = json!(asked.at.to_string());
+    for count in COUNTS {
+        shown[count] = Value::Null;
+    }
     Ok(shown)
 }
 

@@ -62,6 +62,8 @@ pub struct Api {
     access: Arc<Access>,
     issuer: Option<oidc::Issuer>,
     limiter: respond::Limiter,
+    /// Most enrollments at which a request looks to find whom to erase.
+    searches: usize,
 }
 
 /// One request, its tenant known.
@@ -90,7 +92,8 @@ impl Api {
     /// If the issuer that `access` names is invalid.
     pub fn new(archive: Archive, bus: Bus, clock: Clock, access: Access) -> Result<Self, BoxError> {
         let issuer = access.oidc.clone().map(|oidc| oidc::Issuer::new(oidc, clock.clone())).transpose()?;
-        Ok(Self { archive, bus, clock, access: Arc::new(access), issuer, limiter: respond::Limiter::default() })
+        let (access, limiter) = (Arc::new(access), respond::Limiter::default());
+        Ok(Self { archive, bus, clock, access, issuer, limiter, searches: usize::MAX })
     }
 
     /// The same API, reached by people at the origin `public`; with `None` as before.
@@ -106,6 +109,21 @@ impl Api {
     pub fn with_patience(mut self, patience: Option<Duration>) -> Self {
         self.archive = self.archive.with_patience(patience);
         self
+    }
+
+    /// The same API, which looks at no more than so many enrollments in one request to find whom to erase; whoever ends
+    /// erasures looks at the others. By default only time limits it.
+    #[must_use]
+    pub fn with_searches(self, enrollments: usize) -> Self {
+        Self { searches: enrollments, ..self }
+    }
+
+    /// Serves one request as a function whose invocation ends after `left`, if that is known.
+    pub async fn handle_in_time(&self, mut request: HttpRequest, left: Option<Duration>) -> HttpResponse {
+        if let Some(left) = left {
+            request.extensions_mut().insert(erasures::TimeLeft(left));
+        }
+        self.handle(request).await
     }
 
     /// Serves one request.

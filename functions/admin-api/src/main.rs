@@ -20,9 +20,9 @@ async fn main() -> Result<(), BoxError> {
     let bus = Bus::new(aws_sdk_eventbridge::Client::new(&sdk), &config);
     // API Gateway has no plain http.
     let api = Api::new(archive, bus, Clock::system(), Access::from_env()?.always_by_https())?;
-    lambda::run_http(|request| {
+    lambda::run_http_until(|request, left| {
         let api = api.clone();
-        async move { api.handle(request).await }
+        async move { api.handle_in_time(request, left).await }
     })
     .await
 }

@@ -18,14 +18,14 @@ use vestibule_platform::{Access, Clock, Config};
 use vestibule_store::{ApiToken, Role, Secret, SettingsHistory, SignInCode, Store, Tenant};
 
 /// A tenant with a code and an administrator's token.
-struct Contoso {
-    table: Table,
+pub(crate) struct Contoso {
+    pub table: Table,
     code: String,
-    token: String,
+    pub token: String,
 }
 
 impl Contoso {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let table = Engine::embedded().table().await;
         let (code, token) = (new_sign_in_code("contoso").unwrap(), new_token("contoso").unwrap());
         let mut contoso = Tenant {
@@ -55,13 +55,18 @@ impl Contoso {
         Self { table, code, token }
     }
 
-    async fn stored(&self) -> Tenant {
+    pub(crate) async fn stored(&self) -> Tenant {
         self.table.store.tenant(&tenant()).await.unwrap().unwrap()
     }
 }
 
 /// The API over a store. No test here needs a file or the bus.
-fn api(store: Store) -> Api {
+pub(crate) fn api(store: Store) -> Api {
+    api_at(store, Clock::driven(|| minute(1).millis()))
+}
+
+/// The same by a clock.
+pub(crate) fn api_at(store: Store, clock: Clock) -> Api {
     let s3 = aws_sdk_s3::Client::from_conf(
         aws_sdk_s3::Config::builder().behavior_version(aws_sdk_s3::config::BehaviorVersion::latest()).build(),
     );
@@ -80,10 +85,16 @@ fn api(store: Store) -> Api {
     };
     let advice = Arc::new(Catalogue::built_in().clone());
     let archive = Archive::new(store, s3, String::new(), std::env::temp_dir(), advice);
-    Api::new(archive, Bus::new(events, &config), Clock::driven(|| minute(1).millis()), Access::default()).unwrap()
+    Api::new(archive, Bus::new(events, &config), clock, Access::default()).unwrap()
 }
 
-async fn ask(api: &Api, method: Method, path: &str, token: Option<&str>, body: &Value) -> (StatusCode, Value) {
+pub(crate) async fn ask(
+    api: &Api,
+    method: Method,
+    path: &str,
+    token: Option<&str>,
+    body: &Value,
+) -> (StatusCode, Value) {
     let mut request = http::Request::builder().method(method).uri(path);
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));

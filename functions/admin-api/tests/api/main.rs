@@ -6,6 +6,7 @@
 
 mod browser_sessions;
 mod bundle;
+mod erasures;
 mod files;
 mod lean;
 mod lost_answers;
