@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use vestibule_domain::Millis;
+use vestibule_domain::{Millis, TenantId};
+use vestibule_host::{Host, Names};
 use vestibule_program_tests::{Answer, Client, Folder, Serve, Tenant, event, eventually, now};
+use vestibule_store::{Begun, LookBudget, OlderFiles, Store, Subject};
 
 /// What must not be anywhere: in any spelling of letters.
 const ADELE: [&str; 4] = ["adele", "vance", "zq9adele01", "zq9-udid-adele"];
@@ -241,6 +243,46 @@ async fn administrators_erase_over_the_api_and_others_may_not() {
     assert_eq!(record["erasure"], erased["erasure"]);
     assert_eq!(named_in(&folder), Vec::<String>::new());
     assert_eq!(admin.json(&format!("/api/person?user={ADDRESS}")).await["devices"], json!([]));
+}
+
+/// A request had no time to find them, and the process that was to go on has ended.
+#[tokio::test]
+async fn who_is_searched_for_is_found_by_the_next_serve() {
+    let folder = Folder::new();
+    let contoso = folder.add_tenant("contoso");
+    let serve = folder.serve();
+    post(&serve, &contoso, &adeles()).await;
+    post(&serve, &contoso, &others()).await;
+    post(&serve, &contoso, &[on_shared()]).await;
+    folder.json(&["export", "contoso"]);
+    assert_eq!(serve.terminate().code(), Some(0));
+    let names =
+        Names { table: "vestibule".to_owned(), bucket: "vestibule-reports".to_owned(), bus: "vestibule".to_owned() };
+    let mut host = Host::start(&folder.data(), &names).await.unwrap();
+    let store = Store::new(host.clients.dynamodb.clone(), "vestibule");
+    let tenant = store.tenant(&TenantId::parse("contoso").unwrap()).await.unwrap().unwrap();
+    let (subject, of) = (Subject::User(ADDRESS.to_owned()), ("x", "operator"));
+    let mut budget = LookBudget::new(1, &|| true);
+    let begun = store.erase_within(&tenant, &subject, OlderFiles::Rebuild, of, &mut budget, now()).await.unwrap();
+    assert!(matches!(begun, Begun::Searching(_)), "{begun:?}");
+    host.stop().await.unwrap();
+    let said = folder.json(&["doctor"]);
+    let open = said["findings"].as_array().unwrap().iter().find(|one| one["check"] == "erasures").unwrap();
+    assert!(open["says"].as_str().unwrap().contains("which searches for whom it is about"), "{open}");
+
+    let serve = folder.serve();
+    let listed = async |serve: &Serve| {
+        Client::new(&serve.url, &contoso.admin).json("/api/erasures").await["erasures"][0].clone()
+    };
+    eventually("they are found", async || {
+        let found = listed(&serve).await;
+        (found["erasure"]["events"] == json!(adeles().len() + 1)).then_some(())
+    })
+    .await;
+    // The tick requests that file within a quarter of an hour.
+    folder.json(&["export", "contoso"]);
+    eventually("the erasure has ended", async || (listed(&serve).await["ended"] == true).then_some(())).await;
+    assert_eq!(named_in(&folder), Vec::<String>::new());
 }
 
 #[tokio::test]
