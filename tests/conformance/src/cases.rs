@@ -156,6 +156,7 @@ macro_rules! with_cases {
             erasure_searches:
                 a_search_over_many_runs_finds_what_one_run_does,
                 a_search_that_dies_between_any_two_writes_ends,
+                a_request_that_dies_between_any_two_writes_is_ended,
                 a_runner_that_is_late_moves_nothing_back,
                 what_comes_while_a_search_is_on_goes_when_it_ends,
                 several_searches_do_each_other_no_harm,

@@ -32,6 +32,9 @@ impl Store {
         budget: &mut LookBudget<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        if !search.is_left(now) {
+            return Ok(false);
+        }
         let began = tokio::time::Instant::now();
         let Some(mut finder) = self.resume(search).await? else {
             // The tenant is gone, and whoever removed it has not met this.

@@ -1,11 +1,11 @@
 //! Erasing a person or a device: what is theirs leaves the table, and a tombstone refuses what comes of it later
 //! (docs/ERASURE.md).
 //!
-//! Who is meant is searched for first (`search`); what a request has no time for, the runner of the jobs goes on with.
-//! Then the tombstone is written, then a job, then everything is erased. So whichever step an erasure stops after, the
-//! runner of the jobs ends it (`jobs`), and no writer that reads the tenant from then on brings anything back. The
-//! record of an erasure names nobody: it stays. What kinds of items there are, and whom each may name, is in
-//! `accounts`.
+//! Who is meant is searched for first (`search`); what a request has no time for, the runner of the jobs goes on with. What
+//! was found is kept, then the tombstone is written, then a job takes the search's place, then everything is erased. So
+//! whichever of these writes an erasure stops after, the runner of the jobs ends it (`jobs`), and no writer that reads the
+//! tenant from the tombstone on brings anything back. The record of an erasure names nobody: it stays. What kinds of items
+//! there are, and whom each may name, is in `accounts`.
 //!
 //! Must stay true: only what happened before the instant of an erasure is erased and refused. An emptied enrollment stays
 //! as an empty item for some days, in the change index, so that readers that hold it learn that it is gone.
@@ -201,8 +201,10 @@ impl Store {
         }
         let shared_ids = finder.shared_ids.iter().cloned().collect();
         let record = finder.record();
-        let erasing = self.conclude(finder, search::after(now, began)).await?.ok_or(StoreError::Conflict)?;
-        self.empty(&erasing, budget, now).await?;
+        // If another runner was quicker, it does the rest.
+        if let Some(erasing) = self.conclude(finder, search::after(now, began)).await? {
+            self.empty(&erasing, budget, now).await?;
+        }
         Ok(Begun::Erased(Erased { record, shared_ids }))
     }
 

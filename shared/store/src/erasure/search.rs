@@ -26,6 +26,8 @@ use vestibule_domain::{Millis, TenantId, Timestamp};
 
 /// Enrollments after which the place is kept, so that a run that is killed loses no more.
 const KEEP_EVERY: usize = 20_000;
+/// A runner ends a search that has found everything this long after it had.
+const ENDED_AFTER: Millis = Millis::from_minutes(1);
 
 /// A search under way, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +116,11 @@ impl Search {
     /// How many enrollments it has looked at; those of a second walk count again.
     pub const fn enrollments_looked_at(&self) -> u64 {
         self.kept.counts.looked_at
+    }
+
+    /// Whether a runner may go on with it: whoever has come to its end is about to end the rest, or has died.
+    pub(super) fn is_left(&self, now: Timestamp) -> bool {
+        self.kept.at != At::End || self.kept.looked_at.is_none_or(|at| at + ENDED_AFTER <= now)
     }
 
     /// Whether this page of the search counts.
@@ -220,7 +227,15 @@ impl Store {
 
     /// Ends a search: its tombstones are written, and its job takes its place. Returns the job; `None` if another
     /// runner was quicker. Whatever it is interrupted by, the same call again ends it.
-    pub(super) async fn conclude(&self, finder: Finder, known_at: Timestamp) -> Result<Option<Erasing>, StoreError> {
+    pub(super) async fn conclude(
+        &self,
+        mut finder: Finder,
+        known_at: Timestamp,
+    ) -> Result<Option<Erasing>, StoreError> {
+        // From here on a runner ends it, whatever becomes of this one.
+        if finder.version == 0 && !self.keep_search(&mut finder, known_at).await? {
+            return Ok(None);
+        }
         let Asked { id, at, older_files, .. } = finder.kept.asked.clone();
         let Some(key) = self.people_key(&finder.tenant).await? else { return Ok(None) };
         let mut tombstones = finder.erases(key);

@@ -100,7 +100,8 @@ async fn finish(table: &Table, enrollments: usize) -> usize {
         }
         for search in searches {
             let mut budget = LookBudget::new(enrollments, &|| true);
-            small(table).go_on_searching(&search, &mut budget, minute(20)).await.unwrap();
+            let now = minute(20) + Millis::from_minutes(i64::try_from(runs).unwrap());
+            small(table).go_on_searching(&search, &mut budget, now).await.unwrap();
         }
     }
     panic!("it begins anew with each run");
@@ -217,6 +218,44 @@ pub async fn a_search_that_dies_between_any_two_writes_ends(engine: &Engine) {
             assert_eq!(came_to, (one_run.clone(), left.clone()), "{operation} {writes}");
             table.drop().await;
             if ran.is_ok() {
+                break;
+            }
+        }
+    }
+}
+
+/// Before its first write nothing has happened; after it a runner ends it, and it counts what one run counts.
+pub async fn a_request_that_dies_between_any_two_writes_is_ended(engine: &Engine) {
+    let (one_run, left) = expected(engine, FEW).await;
+    for operation in ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"] {
+        for writes in 0.. {
+            assert!(writes < 100, "{operation}");
+            let table = filled(engine, FEW).await;
+            let before = devices(&table).await;
+            let faults = (0..writes).map(|_| Fault::Pass).chain((0..100).map(|_| Fault::Fail));
+            let proxy = Proxy::start(&table.endpoint, operation, faults).await;
+            let dying = table.store_via(proxy.endpoint(), 1).with_erasure_pages(60);
+            let contoso = table.store.tenant(&tenant()).await.unwrap().unwrap();
+            let of = ("x", "tester");
+            let erased = dying.erase(&contoso, &user(ADELE), OlderFiles::Rebuild, of, minute(10)).await;
+            let UnderWay { erasings, searches, .. } = under_way(&table).await;
+            for search in &searches {
+                let mut budget = LookBudget::unlimited();
+                let went = small(&table).go_on_searching(search, &mut budget, minute(10)).await.unwrap();
+                assert!(!went, "its own process may still do it");
+            }
+            if erasings.is_empty() && searches.is_empty() {
+                assert!(erased.is_err() && settings(&table).await.erasures == 0, "{operation} {writes}");
+                assert_eq!(devices(&table).await, before);
+            } else {
+                finish(&table, 10).await;
+                end_all(&table).await;
+                nothing_names(&table, &ADELES).await;
+                let came_to = (record(&table).await, devices(&table).await);
+                assert_eq!(came_to, (one_run.clone(), left.clone()), "{operation} {writes}");
+            }
+            table.drop().await;
+            if erased.is_ok() {
                 break;
             }
         }
