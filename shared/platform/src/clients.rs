@@ -28,10 +28,12 @@ fn call_limits() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(TRY).operation_timeout(CALL).build()
 }
 
-/// For DynamoDB and EventBridge: each try and each call has a time limit.
+/// For DynamoDB and EventBridge: each try and each call has a time limit. It ends a stalled call before the SDK's own
+/// watch of its bytes would, so that is off: it costs each call a timer.
 pub fn for_calls(config: &SdkConfig) -> SdkConfig {
     let limits = call_limits();
-    config.to_builder().timeout_config(limits).retry_config(retries()).build()
+    let unwatched = StalledStreamProtectionConfig::disabled();
+    config.to_builder().timeout_config(limits).stalled_stream_protection(unwatched).retry_config(retries()).build()
 }
 
 /// For S3: the connection must be made in time, and data must move. How long a transfer takes depends on its size and
