@@ -87,7 +87,10 @@ pub(crate) async fn store_batch_until(
             Parsed::Invalid { id, errors } => EventResult { errors, ..EventResult::new(index, id, Status::Invalid) },
         });
     }
-    sign_ins.store(until, store, (tenant, settings), &mut results).await;
+    // What few requests need is in boxes: each would carry the room for the largest part, from one place to the next.
+    if !sign_ins.is_empty() {
+        Box::pin(sign_ins.store(until, store, (tenant, settings), &mut results)).await;
+    }
     if let Err(error) = until.table(fix_profiles(store, tenant, &mut valid)).await {
         tracing::error!(%tenant, %error, "the profiles could not be read");
         return Results::new(results, batch.is_list);
@@ -95,9 +98,11 @@ pub(crate) async fn store_batch_until(
     let devices = group_by_device(valid);
     let mut left = devices.len();
     let mut writes = futures::stream::iter(devices)
-        .map(|group| async move {
-            let (indexes, events): (Vec<usize>, Vec<Event>) = group.into_iter().unzip();
-            (indexes, store.add_events(tenant, settings, events, now).await)
+        .map(|group| {
+            Box::pin(async move {
+                let (indexes, events): (Vec<usize>, Vec<Event>) = group.into_iter().unzip();
+                (indexes, store.add_events(tenant, settings, events, now).await)
+            })
         })
         .buffer_unordered(CONCURRENCY);
     let mut failed = Failed::default();
@@ -157,7 +162,7 @@ async fn fix_profiles(store: &Store, tenant: &TenantId, events: &mut [Event]) ->
         let Body::Esp(EspEvent { detail: EspDetail::Started(start), .. }) = &mut event.body else { continue };
         let profiles = match &mut profiles {
             Some(profiles) => profiles,
-            none => none.insert(store.profiles(tenant).await?),
+            none => none.insert(Box::pin(store.profiles(tenant)).await?),
         };
         let applied = match &start.profile {
             Some(named) => AppliedProfile::as_reported(named, profiles),

@@ -171,7 +171,8 @@ impl Log {
             if is_down { None } else { held.take_due(key, now) }
         };
         if let Some(due) = due {
-            self.write(store, due, now, until).await;
+            // Rare and large: each request would carry the room for it.
+            Box::pin(self.write(store, due, now, until)).await;
         }
     }
 

@@ -91,6 +91,11 @@ impl SignIns {
         store.add_sign_ins(tenant, &self.steps, settings.retention()).await
     }
 
+    /// Whether there is nothing to store, not even that sign-ins arrived.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heard.is_empty() && self.steps.is_empty()
+    }
+
     /// Stores the sign-ins and sets the result of each.
     pub(crate) async fn store(
         mut self,

@@ -89,7 +89,8 @@ impl TenantCache {
             return Ok(tenant);
         }
         let consistency = if is_unchanged { consistency } else { Consistency::Strong };
-        let tenant = self.store.opened_tenant(id, consistency).await?.map(Arc::new);
+        // Rare and large: each request would carry the room for it.
+        let tenant = Box::pin(self.store.opened_tenant(id, consistency)).await?.map(Arc::new);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.len() >= MOST && !held.contains_key(id) {
             held.clear();

@@ -173,7 +173,8 @@ impl Front {
     ) -> Result<Response<AnswerBody>, (Reason, HttpResponse)> {
         if let Some(files) = self.files.as_ref().filter(|_| Files::has(parts.uri.path())) {
             place.is_now(Stage::Answering);
-            let problem = match files.answer(&parts).await {
+            // Large, and few requests are for a file: each would carry the room for it.
+            let problem = match Box::pin(files.answer(&parts)).await {
                 Ok(response) => return Ok(Operation::FILE.answered(response)),
                 Err(problem) => problem,
             };
