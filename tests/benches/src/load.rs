@@ -201,7 +201,7 @@ impl Load {
         let at = self.begun + Millis::from_seconds(i64::try_from(step).unwrap_or(0) * 60);
         let mut data = json!({
             "device": {"serialNumber": format!("S{device:09}"), "name": format!("Phone {device}")},
-            "user": {"userPrincipalName": format!("person{device}@example.com")},
+            "user": {"principalName": format!("person{device}@example.com")},
             "platform": "iOS",
         });
         if kind.starts_with("enrollment.step.") {
@@ -259,4 +259,25 @@ impl Connection {
 
 fn now() -> Timestamp {
     Timestamp::from_millis(Clock::system().now_millis())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use vestibule_webhook::Received;
+    use vestibule_webhook::cloudevents::{Parsed, parse_event};
+
+    /// A member by a wrong name is no error, but then an event stores less than real ones do.
+    #[test]
+    fn all_that_an_event_says_of_its_device_and_user_is_read() {
+        let load = Load::new("http://127.0.0.1:1", "whsec_AAAA").unwrap();
+        for step in 0..STEPS {
+            let body: Value = serde_json::from_slice(&load.body(7, step)).unwrap();
+            let Parsed::Event(event) = parse_event(&body, Received::native(now(), false)) else { panic!("{body}") };
+            let about = &event.about;
+            let read = [&about.serial_number, &about.device_name, &about.user_principal_name].map(|one| one.as_deref());
+            assert_eq!(read, [Some("S000000007"), Some("Phone 7"), Some("person7@example.com")]);
+        }
+    }
 }

@@ -194,7 +194,7 @@ fn event(number: usize, step: usize, at: Timestamp) -> Result<vestibule_domain::
     let kind = if step == 0 { "enrollment.started" } else { "enrollment.step.entered" };
     let mut data = json!({
         "device": { "serialNumber": format!("S{number:08}"), "name": format!("Phone {number}") },
-        "user": { "userPrincipalName": format!("person{number}@example.com") },
+        "user": { "principalName": format!("person{number}@example.com") },
         "platform": "iOS",
     });
     if step > 0 {
