@@ -70,5 +70,7 @@ mod tests {
         assert_eq!(limits.and_then(TimeoutConfig::operation_timeout), None);
         let moving = files.stalled_stream_protection();
         assert!(moving.is_some_and(|moving| moving.upload_enabled() && moving.download_enabled()));
+        let watched = calls.stalled_stream_protection();
+        assert!(watched.is_some_and(|watched| !watched.upload_enabled() && !watched.download_enabled()));
     }
 }
